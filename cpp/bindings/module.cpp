@@ -1,0 +1,11 @@
+// The module metta_puffer._engine: one register function per family of bindings.
+#include <pybind11/pybind11.h>
+
+namespace metta::bindings {
+void register_kernels(pybind11::module_& module);
+}  // namespace metta::bindings
+
+PYBIND11_MODULE(_engine, module) {
+  module.doc() = "Compiled parts of metta-puffer.";
+  metta::bindings::register_kernels(module);
+}

@@ -1,0 +1,124 @@
+"""RunPlan: everything a trainer needs to know, resolved and frozen. Knows nothing of torch.
+
+Trainers, audit and report read every size from here; nobody computes one of their own. Sizes come from
+`arithmetic.py`. Unless a name says otherwise a count is in agent-steps: one agent acting once.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+TrainerName = Literal["puffer", "native"]
+EngineName = Literal["native", "published"]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EnvPlan(Frozen):
+    """Which worlds run, and how many of them step together."""
+
+    game: str
+    game_options: dict[str, Any] = {}
+    engine: EngineName = "published"
+    agents_per_env: int
+    envs: int  # worlds really built, not the number asked for
+    workers: int
+    envs_per_forward: int  # worlds in one policy forward pass (PufferLib's vec.batch_size)
+    backend: Literal["Serial", "Multiprocessing", "PufferEnv", "Groups"]
+    zero_copy: bool = True
+    seed: int = 0
+
+    @property
+    def total_agents(self) -> int:
+        return self.envs * self.agents_per_env
+
+    @property
+    def agents_per_forward(self) -> int:
+        return self.envs_per_forward * self.agents_per_env
+
+    @property
+    def groups(self) -> int:
+        """Groups of worlds that take turns: while the policy works on one, the others step."""
+        return self.envs // self.envs_per_forward
+
+
+class BatchPlan(Frozen):
+    """The batch arithmetic of one rollout-and-update round."""
+
+    batch_size: int  # agent-steps the buffer holds
+    minibatch_size: int  # agent-steps of one forward/backward pass
+    bptt_horizon: int  # agent-steps of one row (segment)
+    segments: int  # rows of the buffer
+    minibatch_segments: int  # rows of one minibatch
+    num_minibatches: int  # minibatches of one round, all update epochs together
+    accumulate_minibatches: int  # minibatches summed into one optimizer step
+    update_epochs: int
+    gradient_updates_per_epoch: int  # optimizer steps of one round
+    agent_steps_collected_per_epoch: int
+    total_timesteps: int  # budget in agent-steps
+    total_epochs: int  # rounds until the budget is reached
+
+
+class OptimizerPlan(Frozen):
+    type: str
+    learning_rate: float
+    beta1: float
+    beta2: float
+    eps: float
+    weight_decay: float = 0.0
+    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
+
+
+class LossPlan(Frozen):
+    gamma: float
+    gae_lambda: float
+    clip_coef: float
+    vf_clip_coef: float
+    vf_coef: float
+    ent_coef: float
+    max_grad_norm: float
+    vtrace_rho_clip: float = 1.0
+    vtrace_c_clip: float = 1.0
+    prio_alpha: float = 0.0
+    prio_beta0: float = 0.6
+    norm_adv: bool = True
+    clip_vloss: bool = True
+    target_kl: float | None = None
+
+
+class RulesPlan(Frozen):
+    """The behaviours in which the two trainers differ beyond numbers (fixed for PuffeRL, chosen for ours)."""
+
+    reward_clamp: float | None  # rewards are clamped to [-x, x]; None leaves them raw
+    row_policy: Literal["exact", "upstream"]  # who gets rows when segments is no multiple of agents
+    sampling: Literal["sequential", "multinomial"]  # how minibatch rows are drawn
+    advantage_refresh: Literal["minibatch", "update_epoch", "round"]  # when whole-buffer advantages are recomputed
+    actor_advantage: Literal["cached", "vtrace"]  # which advantage weighs the policy loss
+    truncation: Literal["bootstrap", "ignore"]
+    rollout_state: Literal["reset", "carry"]  # recurrent state at the start of a rollout
+    reset_state_on_done: bool  # recurrent state at episode ends, in rollout and training alike
+
+
+class PolicyPlan(Frozen):
+    name: str
+    options: dict[str, Any] = {}
+
+
+class RunPlan(Frozen):
+    trainer: TrainerName
+    env: EnvPlan
+    batch: BatchPlan
+    optimizer: OptimizerPlan
+    loss: LossPlan
+    rules: RulesPlan
+    policy: PolicyPlan
+    seed: int
+    device: str
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+    run_dir: str  # checkpoints, logs and metrics of this one run
+    checkpoint_interval_epochs: int
+    # Trainer-specific keys that change no size and no rule (dashboard, compile_mode, cpu_offload, ...).
+    extra: dict[str, Any] = {}
