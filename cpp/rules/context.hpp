@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "rules/deferred_deltas.hpp"
 #include "world/world.hpp"
@@ -24,5 +25,14 @@ struct Context {
     return copy;
   }
 };
+
+// The cell `distance` cells away in that direction, nothing when it is off the grid.
+inline std::optional<Location> offset_location(const World& world, Location from, Direction direction,
+                                               std::int64_t distance) {
+  const std::int64_t row = from.row + direction.row * distance;
+  const std::int64_t col = from.col + direction.col * distance;
+  if (row < 0 || col < 0 || row >= world.height || col >= world.width) return std::nullopt;
+  return Location{static_cast<std::uint16_t>(row), static_cast<std::uint16_t>(col)};
+}
 
 }  // namespace metta
