@@ -29,17 +29,19 @@ struct LimitModifier {
 struct LimitGroup {
   std::int32_t base = 0;
   std::int32_t max = kMaxQuantity;
+  std::vector<ResourceId> members;
   std::vector<LimitModifier> modifiers;
 };
 
 inline constexpr std::uint8_t kNoLimitGroup = 255;
 
 struct InventoryConfig {
-  std::vector<LimitGroup> groups;             // in creation order, which is the order they are enforced in
+  std::vector<LimitGroup> groups;  // in creation order, which is the order they are enforced in
+  // finish_game fills these three:
   std::vector<std::uint8_t> group_of;         // [resources]; kNoLimitGroup = unlimited
   std::vector<std::uint8_t> is_modifier;      // [resources]
   std::vector<ResourceId> enforcement_order;  // limited resources in the published hash table's order
-  // In the published hash table's order, zero amounts kept (an agent touches them).
+  // Given in dict order, put by finish_game into the published hash table's; zero amounts kept (agents touch them).
   std::vector<std::pair<ResourceId, Quantity>> initial;
 };
 
@@ -241,6 +243,7 @@ struct Game {
   // What stands on a map.
   std::vector<ObjectConfig> objects;
   std::vector<CellKind> cell_kinds;
+  ObjectConfigId proxy_config = 0;  // kTerritoryProxy's: no limits, no tags
   bool any_aoe = false;
   bool any_territory_control = false;
 

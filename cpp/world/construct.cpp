@@ -25,7 +25,10 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.grid.assign(cells, kNoObject);
   world.occupied.assign(std::size_t{map.height} * world.row_words, 0);
   // Two slots that stand on no cell: no object, and the proxy that acts for a territory.
-  world.objects.assign(kFirstObject, Object{});
+  Object placeless;
+  placeless.config = game.proxy_config;
+  placeless.listed = false;
+  world.objects.assign(kFirstObject, placeless);
   world.tag_bits.assign(std::size_t{kFirstObject} * game.tag_words, 0);
   world.tokens = TokenCache{};
   for (ObjectIndex slot = 0; slot < kFirstObject; ++slot) world.tokens.object_added();

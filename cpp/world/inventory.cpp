@@ -79,4 +79,17 @@ void Inventory::rehash(std::uint32_t buckets) {
   for (std::uint32_t i = 0; i < size; ++i) place(keys[i], i);
 }
 
+std::vector<ResourceId> hash_order(const std::vector<ResourceId>& keys, bool reserve) {
+  std::vector<std::uint16_t> words(Inventory::words_needed(256, 0));
+  Inventory::initialise(words.data(), 256, 0);
+  Inventory table(words.data(), 256, 0);
+  if (reserve) table.reserve(static_cast<std::uint32_t>(keys.size()));
+  for (const ResourceId key : keys) {
+    if (table.amount(key) == 0) table.store(key, 1);
+  }
+  std::vector<ResourceId> order(table.size());
+  for (std::uint32_t i = 0; i < table.size(); ++i) order[i] = table.item(i);
+  return order;
+}
+
 }  // namespace metta

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "game/types.hpp"
 
@@ -48,5 +49,9 @@ class Inventory {
   std::uint16_t* totals_;
   std::uint8_t* order_;
 };
+
+// The order in which such a map holds these keys once they are inserted one by one; `reserve` as for a map made from a
+// Python dict.
+std::vector<ResourceId> hash_order(const std::vector<ResourceId>& keys, bool reserve);
 
 }  // namespace metta
