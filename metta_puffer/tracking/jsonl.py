@@ -83,15 +83,19 @@ def _parse(path: Path) -> Iterator[MetricRecord]:
         return
     *lines, _torn = content.split(b"\n")
     for number, line in enumerate(lines, start=1):
-        try:
-            yield record_from(json.loads(line))
-        except (ValueError, TypeError, KeyError) as error:
-            raise UserError(
-                f"not a metrics record ({error})",
-                file=str(path),
-                line=number,
-                remedy="restore the file from a backup, or delete this run's folder and run it again",
-            ) from error
+        yield _record(line, path, number)
+
+
+def _record(line: bytes, path: Path, number: int | None) -> MetricRecord:
+    try:
+        return record_from(json.loads(line))
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"not a metrics record ({error})",
+            file=str(path),
+            line=number,
+            remedy="restore the file from a backup, or delete this run's folder and run it again",
+        ) from error
 
 
 def record_from(fields: dict[str, Any]) -> MetricRecord:
@@ -104,3 +108,22 @@ def record_from(fields: dict[str, Any]) -> MetricRecord:
         wall_seconds=float(fields["wall_seconds"]),
         values={str(name): float(value) for name, value in dict(fields["values"]).items()},
     )
+
+
+class RecordTail:
+    """Follows a metrics file that is being written: each `poll` returns the records completed since the last one."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._offset = 0
+
+    def poll(self) -> list[MetricRecord]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                content = file.read()
+        except FileNotFoundError:
+            return []
+        whole = content.rfind(b"\n") + 1
+        self._offset += whole
+        return [_record(line, self.path, None) for line in content[:whole].splitlines()]
