@@ -124,9 +124,9 @@ def rows_per_agent(rows: int, total: int) -> int:
     return rows // total
 
 
-def nearest_exact_segments(rows: int, total: int) -> int:
-    """The number of rows nearest to `rows` that gives every agent equally many (at least one)."""
-    return max(1, round(rows / total)) * total
+def nearest_multiple(number: int, unit: int) -> int:
+    """The multiple of `unit` nearest to `number`, at least one."""
+    return max(1, round(number / unit)) * unit
 
 
 def nearest_divisor(number: int, wanted: int) -> int:

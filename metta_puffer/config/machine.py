@@ -7,7 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    """Counts of cores and GPUs. Another machine's counts can be given, so that a cluster's plan is checked on a laptop."""
+    """Counts of cores and GPUs; another machine's can be given, to check a cluster's plan on a laptop."""
 
     physical_cores: int
     logical_cpus: int

@@ -35,7 +35,7 @@ class OpenSection(BaseModel):
 
 
 class Base(Section):
-    env_name: Text = Field(description="name by which `puffer train NAME` finds this file")
+    env_name: Text | None = Field(description="name by which `puffer train NAME` finds this file")
     package: Text | None = Field(None, description="PufferLib's own environment package; not used here")
     policy_name: Text = Field(description="policy architecture; PufferLib's 'Policy' is an alias of 'fast'")
     rnn_name: Text | None = Field(description="Recurrent for an LSTM around the encoder, None for none")
@@ -113,11 +113,11 @@ class Sweep(OpenSection):
 class PufferConfig(Section):
     base: Base
     vec: Vec
-    env: Env = Env()
-    policy: Open = Open()
-    rnn: Open = Open()
+    env: Env
+    policy: Open
+    rnn: Open
     train: Train
-    sweep: Sweep = Sweep()
+    sweep: Sweep
 
 
 OPEN_SECTIONS = ("env", "policy", "rnn", "sweep")
