@@ -106,6 +106,8 @@ class RulesPlan(Frozen):
     advantage_refresh: Literal["minibatch", "update_epoch", "round"]  # when whole-buffer advantages are recomputed
     actor_advantage: Literal["cached", "vtrace"]  # which advantage weighs the policy loss
     truncation: Literal["bootstrap", "ignore"]
+    # The last action of a row: valued by the next observation, or left without an advantage as upstream does.
+    row_end: Literal["bootstrap", "ignore"] = "ignore"
     rollout_state: Literal["reset", "carry"]  # recurrent state at the start of a rollout
     reset_state_on_done: bool  # recurrent state at episode ends, in rollout and training alike
 
