@@ -62,8 +62,8 @@ SYMBOLS = {
     "mine_red": "🔺",
     "generator_red": "🔋",
     "altar": "💗",
-    "armory": "🔵",
-    "lasery": "🟥",
+    "armory": "🧥",
+    "lasery": "🔫",
 }
 
 
