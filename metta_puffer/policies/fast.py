@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from metta_puffer.policies.recurrent import RecurrentPolicy, conv, linear
+from metta_puffer.policies.actor_critic import ActorCritic, conv, linear
 from metta_puffer.policies.tokens import TokenChannels, TokenGrid
 
 
-class FastPolicy(RecurrentPolicy):
+class FastPolicy(ActorCritic):
     """Grid -> conv 5x5/3 -> conv 3x3 -> fc; the agent's own cell and the global tokens -> fc; both -> LSTM.
 
     On an 11x11 window the grid shrinks to 3x3 and then to 1x1. With the defaults and C = 30 grid and 20 global
@@ -21,10 +21,11 @@ class FastPolicy(RecurrentPolicy):
         width: int,
         num_actions: int,
         *,
+        recurrent: bool = True,
         hidden_size: int = 512,
         conv_channels: int = 128,
     ) -> None:
-        super().__init__(hidden_size, hidden_size, num_actions)
+        super().__init__(hidden_size, num_actions, recurrent=recurrent)
         self.grid = TokenGrid(channels, height, width)
         self.centre = height // 2, width // 2
         half = hidden_size // 2

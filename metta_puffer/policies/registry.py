@@ -12,12 +12,12 @@ from metta_puffer.policies.small import SmallPolicy
 from metta_puffer.policies.tokens import TokenChannels, window_shape
 
 POLICIES: dict[str, type[nn.Module]] = {"fast": FastPolicy, "small": SmallPolicy}
-_GIVEN = {"self", "channels", "height", "width", "num_actions"}
+_GIVEN = {"self", "channels", "height", "width", "num_actions", "recurrent"}
 
 
 def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None = None) -> nn.Module:
     """A fresh policy for `env`, a driver environment: `single_observation_space` Box uint8 [tokens, 3],
-    `single_action_space` Discrete and, where it runs a game, its `mettagrid_config`.
+    `single_action_space` Discrete and, where it runs a game, its MettaGridConfig `config`.
 
     `channels` are those of an earlier game whose policy is to run in this one; features are matched by name.
     Raises UserError for an unknown policy or option, or an action space other than Discrete.
@@ -50,4 +50,4 @@ def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None =
     of_env = TokenChannels.of_env(env)
     seen = of_env if channels is None else channels.seen_through(of_env)
     height, width = window_shape(env, plan.options)
-    return policy_class(seen, height, width, int(env.single_action_space.n), **options)
+    return policy_class(seen, height, width, int(env.single_action_space.n), recurrent=plan.recurrent, **options)

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from metta_puffer.policies.recurrent import RecurrentPolicy, conv, linear
+from metta_puffer.policies.actor_critic import ActorCritic, conv, linear
 from metta_puffer.policies.tokens import TokenChannels, TokenGrid
 
 
-class SmallPolicy(RecurrentPolicy):
+class SmallPolicy(ActorCritic):
     """Grid -> conv 5x5/3; joined with the agent's own cell and the global tokens -> fc -> LSTM.
 
     With the defaults and C = 30 grid and 20 global channels about 57 k parameters: 12 k convolution, 12 k fc,
@@ -21,10 +21,11 @@ class SmallPolicy(RecurrentPolicy):
         width: int,
         num_actions: int,
         *,
+        recurrent: bool = True,
         hidden_size: int = 64,
         conv_channels: int = 16,
     ) -> None:
-        super().__init__(hidden_size, hidden_size, num_actions)
+        super().__init__(hidden_size, num_actions, recurrent=recurrent)
         self.grid = TokenGrid(channels, height, width)
         self.centre = height // 2, width // 2
         self.convolution = nn.Sequential(

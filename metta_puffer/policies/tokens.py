@@ -74,10 +74,10 @@ class TokenChannels:
     def of_env(cls, env: Any) -> "TokenChannels":
         """Channels of an environment that carries its `MettaGridConfig`; plain numeric ones without."""
         num_actions = int(env.single_action_space.n)
-        config = getattr(env, "mettagrid_config", None)
-        if config is None:
+        config = getattr(env, "config", None)
+        if not hasattr(config, "game"):
             return cls.of([Feature(i, f"feature:{i}", 255.0) for i in range(255)], (), num_actions)
-        id_map = config.game.id_map()
+        id_map = env.config.game.id_map()
         features = [Feature(feature.id, feature.name, float(feature.normalization)) for feature in id_map.features()]
         return cls.of(features, id_map.tag_names(), num_actions)
 
@@ -178,7 +178,7 @@ def _without_empty_tail(tokens: Tensor) -> Tensor:
 
 def window_shape(env: Any, options: Mapping[str, Any]) -> tuple[int, int]:
     """(height, width) of the observation window: from the game where the environment has one, else from options."""
-    config = getattr(env, "mettagrid_config", None)
-    if config is not None:
-        return int(config.game.obs.height), int(config.game.obs.width)
+    config = getattr(env, "config", None)
+    if hasattr(config, "game"):
+        return int(env.config.game.obs.height), int(env.config.game.obs.width)
     return int(options.get("window", 11)), int(options.get("window", 11))

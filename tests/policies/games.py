@@ -23,14 +23,14 @@ TAGS = ["type:agent", "type:altar", "type:wall"]
 def game_env(
     features: list[tuple[str, float]] = FEATURES, tags: list[str] = TAGS, actions: int = 5, window: int = 11
 ) -> Any:
-    """An object with the spaces and the `mettagrid_config` face that `build_policy` reads."""
+    """An object with the spaces and the `config` face that `build_policy` reads."""
     specs = [SimpleNamespace(id=i, name=name, normalization=norm) for i, (name, norm) in enumerate(features)]
     id_map = SimpleNamespace(features=lambda: specs, tag_names=lambda: tags)
     game = SimpleNamespace(id_map=lambda: id_map, obs=SimpleNamespace(height=window, width=window))
     return SimpleNamespace(
         single_observation_space=gymnasium.spaces.Box(0, 255, (40, 3), np.uint8),
         single_action_space=gymnasium.spaces.Discrete(actions),
-        mettagrid_config=SimpleNamespace(game=game),
+        config=SimpleNamespace(game=game),
     )
 
 

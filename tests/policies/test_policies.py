@@ -46,6 +46,18 @@ def test_shapes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_without_recurrence_steps_do_not_depend_on_each_other(name: str) -> None:
+    policy = build_policy(PolicyPlan(name=name, recurrent=False), game_env())
+    tokens = random_tokens(torch.Generator().manual_seed(9), 2, 3)
+    logits, values = policy(tokens, {})
+    assert logits.shape == (6, 5) and values.shape == (2, 3)
+    flat_logits, flat_values = policy(tokens.flatten(0, 1), {"lstm_h": None})  # as PuffeRL passes them
+    assert flat_values.shape == (6, 1) and torch.equal(flat_logits, logits)
+    alone, _ = policy.forward_eval(tokens[1, :1], {})
+    torch.testing.assert_close(alone[0], logits[3], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_padding_tokens_mean_nothing(name: str) -> None:
     generator = torch.Generator().manual_seed(2)
     tokens = random_tokens(generator, 4, 2)

@@ -1,4 +1,4 @@
-"""The contract of both trainers, once: an encoder, an LSTM with resets, an actor and a critic."""
+"""What every policy shares: the calling convention of both trainers, an LSTM with resets, an actor and a critic."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -49,24 +49,23 @@ class LSTMCore(nn.Module):
         return (outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)), h, c
 
 
-class RecurrentPolicy(nn.Module, ABC):
-    """Base of the policies with memory. Subclasses give `encode`: uint8 tokens [n, tokens, 3] -> [n, input_size].
+class ActorCritic(nn.Module, ABC):
+    """Base of the policies. Subclasses give `encode`: uint8 tokens [n, tokens, 3] -> [n, hidden].
 
-    Both trainers call it the same way:
+    With `recurrent` an LSTM stands between the encoding and the two heads. Both trainers call it the same way:
 
     * `forward_eval(tokens [n, tokens, 3], state)` -> logits [n, actions], values [n, 1]; reads and replaces
       `state["lstm_h"]` and `state["lstm_c"]` [n, hidden] (None means zeros).
     * `forward(tokens [rows, T, tokens, 3], state)` -> logits [rows*T, actions], values [rows, T]; starts from
       `state["lstm_h"]`, `state["lstm_c"]` [rows, hidden] (None means zeros) and, where given, resets the state at
-      `state["resets"]` [rows, T] (not 0: observation t is the first of an episode).
+      `state["resets"]` [rows, T] (not 0: observation t is the first of an episode). Without recurrence it also takes
+      [n, tokens, 3], as PuffeRL passes them, and then gives values [n, 1].
     """
 
-    recurrent = True
-
-    def __init__(self, input_size: int, hidden_size: int, num_actions: int) -> None:
+    def __init__(self, hidden_size: int, num_actions: int, *, recurrent: bool) -> None:
         super().__init__()
-        self.input_size, self.hidden_size, self.num_actions = input_size, hidden_size, num_actions
-        self.core = LSTMCore(input_size, hidden_size)
+        self.hidden_size, self.num_actions, self.recurrent = hidden_size, num_actions, recurrent
+        self.core = LSTMCore(hidden_size, hidden_size) if recurrent else None
         self.actor = linear(hidden_size, num_actions, gain=0.01)
         self.critic = linear(hidden_size, 1, gain=1.0)
 
@@ -81,14 +80,17 @@ class RecurrentPolicy(nn.Module, ABC):
 
     def forward_eval(self, observations: Tensor, state: State) -> tuple[Tensor, Tensor]:
         x = self.encode(observations)
-        h, c = self._initial(state, len(x), x)
-        h, c = self.core.step(x, h, c)
-        state["hidden"], state["lstm_h"], state["lstm_c"] = h, h, c
-        return self.actor(h), self.critic(h)
+        if self.core is not None:
+            h, c = self._initial(state, len(x), x)
+            x, c = self.core.step(x, h, c)
+            state["hidden"], state["lstm_h"], state["lstm_c"] = x, x, c
+        return self.actor(x), self.critic(x)
 
     def forward(self, observations: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        x = self.encode(observations.flatten(0, -3))
+        if self.core is None:
+            return self.actor(x), self.critic(x).view(*observations.shape[:-2], *(1,) * (observations.ndim == 3))
         rows, horizon = observations.shape[:2]
-        x = self.encode(observations.reshape(rows * horizon, *observations.shape[2:]))
         h, c = self._initial(state, rows, x)
         out, h, c = self.core.sequence(x.view(rows, horizon, -1), h, c, state.get("resets"))
         out = out.float()
