@@ -1,11 +1,17 @@
 """A PufferEnv small enough to train in a second: agents are paid for repeating the digit they see."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pufferlib
+import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
+
+from metta_puffer.config.plan import RunPlan
+from metta_puffer.puffer import trainer, vecenv
+from metta_puffer.tracking.schema import MetricRecord
 
 DIGITS = 4
 EPISODE_LENGTH = 7
@@ -90,3 +96,57 @@ def one_pufferl_update(**changes: Any) -> dict[str, dict[str, torch.Tensor]]:
     finally:
         trainer.utilization.stop()
     return {"before": before, "after": policy.state_dict()}
+
+
+def toy_plan(run_dir: str, *, env: dict[str, Any] | None = None, **changes: Any) -> RunPlan:
+    """8 agents in 2 worlds, 128 agent-steps and 4 optimizer steps a round, 5 rounds."""
+    settings: dict[str, Any] = {
+        "trainer": "puffer",
+        "env": {
+            "game": "toy", "agents_per_env": 4, "envs": 2, "workers": 1, "envs_per_forward": 2, "backend": "Serial",
+            **(env or {}),
+        },
+        "batch": {
+            "batch_size": 128, "minibatch_size": 32, "bptt_horizon": 16, "segments": 8, "minibatch_segments": 2,
+            "num_minibatches": 4, "accumulate_minibatches": 1, "update_epochs": 1, "gradient_updates_per_epoch": 4,
+            "agent_steps_collected_per_epoch": 128, "total_timesteps": 640, "total_epochs": 5,
+        },
+        "optimizer": {
+            "type": "adam", "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+            "learning_rate_schedule": "cosine",
+        },
+        "loss": {
+            "gamma": 0.9, "gae_lambda": 0.9, "clip_coef": 0.2, "vf_clip_coef": 0.2, "vf_coef": 0.5, "ent_coef": 0.01,
+            "max_grad_norm": 0.5,
+        },
+        "rules": {
+            "reward_clamp": 1.0, "row_policy": "exact", "sampling": "multinomial", "advantage_refresh": "minibatch",
+            "actor_advantage": "cached", "truncation": "ignore", "rollout_state": "reset",
+            "reset_state_on_done": False,
+        },
+        "policy": {"name": "toy"},
+        "seed": 1, "device": "cpu", "run_dir": run_dir, "checkpoint_interval_epochs": 2,
+    }  # fmt: skip
+    return RunPlan.model_validate(settings | changes)
+
+
+class MemorySink:
+    """Keeps the records; `on_log` is called after each."""
+
+    def __init__(self, on_log: Callable[[MetricRecord], None] = lambda record: None) -> None:
+        self.records: list[MetricRecord] = []
+        self.on_log = on_log
+
+    def log(self, record: MetricRecord) -> None:
+        self.records.append(record)
+        self.on_log(record)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainers build the toy environment and policy instead of Metta's."""
+    monkeypatch.setattr(vecenv, "make_env", lambda plan, **kwargs: ToyEnv(plan.agents_per_env, **kwargs))
+    monkeypatch.setattr(trainer, "build_policy", lambda plan, env: ToyPolicy())
