@@ -22,13 +22,22 @@ class EnvPlan(Frozen):
     game: str
     game_options: dict[str, Any] = {}
     engine: EngineName = "published"
-    agents_per_env: int
-    envs: int  # worlds really built, not the number asked for
+    agents_per_env: int  # of one environment object: agents of a world times worlds_per_env
+    envs: int  # environment objects really built, not the number asked for
+    worlds_per_env: int = 1  # worlds that one environment object steps (num_worlds of MettaPufferEnv)
     workers: int
-    envs_per_forward: int  # worlds in one policy forward pass (PufferLib's vec.batch_size)
+    envs_per_forward: int  # environment objects in one policy forward pass (PufferLib's vec.batch_size)
     backend: Literal["Serial", "Multiprocessing", "PufferEnv", "Groups"]
     zero_copy: bool = True
     seed: int = 0
+
+    @property
+    def agents_per_world(self) -> int:
+        return self.agents_per_env // self.worlds_per_env
+
+    @property
+    def worlds(self) -> int:
+        return self.envs * self.worlds_per_env
 
     @property
     def total_agents(self) -> int:
@@ -97,12 +106,15 @@ class RulesPlan(Frozen):
     advantage_refresh: Literal["minibatch", "update_epoch", "round"]  # when whole-buffer advantages are recomputed
     actor_advantage: Literal["cached", "vtrace"]  # which advantage weighs the policy loss
     truncation: Literal["bootstrap", "ignore"]
+    # The last action of a row: valued by the next observation, or left without an advantage as upstream does.
+    row_end: Literal["bootstrap", "ignore"] = "ignore"
     rollout_state: Literal["reset", "carry"]  # recurrent state at the start of a rollout
     reset_state_on_done: bool  # recurrent state at episode ends, in rollout and training alike
 
 
 class PolicyPlan(Frozen):
     name: str
+    recurrent: bool = True
     options: dict[str, Any] = {}
 
 
@@ -120,5 +132,6 @@ class RunPlan(Frozen):
     compile: bool = False
     run_dir: str  # checkpoints, logs and metrics of this one run
     checkpoint_interval_epochs: int
+    notes: tuple[str, ...] = ()  # what the resolver changed or wants known; trainers print it at the start
     # Trainer-specific keys that change no size and no rule (dashboard, compile_mode, cpu_offload, ...).
     extra: dict[str, Any] = {}

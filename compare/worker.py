@@ -1,0 +1,99 @@
+"""One run in a process of its own: `python -m compare.worker RUN_DIR --parent PID`.
+
+Exit status: 0 finished, 2 unusable input, 130 stopped on request (resumable), anything else a failure.
+"""
+
+import argparse
+import ctypes
+import os
+import platform
+import signal
+import sys
+import time
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+from compare import rundir
+from metta_puffer import trainers
+from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
+from metta_puffer.tracking.jsonl import JsonlSink
+from metta_puffer.tracking.multi import MultiSink
+from metta_puffer.tracking.schema import MetricSink
+
+EXIT_STOPPED = 130
+_PR_SET_PDEATHSIG = 1  # Linux: which signal this process gets when its parent dies
+
+
+def die_with(parent: int) -> None:
+    """Stop as on Ctrl-C when the parent is killed, so that no run goes on that nobody watches."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    if os.getppid() != parent:
+        sys.exit(EXIT_STOPPED)
+
+
+def versions() -> dict[str, str]:
+    """What this run was trained with: our version and those of the packages that shape the result."""
+    packages = ("metta-puffer", "mettagrid", "pufferlib-core", "torch", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
+
+
+def sink_of(run: rundir.Run, wandb_group: str | None) -> MetricSink:
+    sink = JsonlSink(run.metrics)
+    if wandb_group is None:
+        return sink
+    from metta_puffer.tracking.wandb_sink import WandbSink
+
+    settings = run.plan.model_dump(mode="json")
+    return MultiSink(
+        sink,
+        WandbSink(
+            project="metta-puffer",
+            group=wandb_group,
+            run_id=f"{wandb_group}-{run.run_id}",
+            run_dir=str(run.dir),
+            config=settings,
+        ),
+    )
+
+
+def work(directory: Path, wandb_group: str | None) -> int:
+    run = rundir.load(directory)
+    # A predecessor that was told to stop may still be writing its checkpoint.
+    with rundir.locked(directory, wait=True):
+        (directory / rundir.FAILURE_FILE).unlink(missing_ok=True)
+        if rundir.status(run) == "finished":
+            return 0
+        sink = sink_of(run, wandb_group)
+        started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        try:
+            result = trainers.get_trainer(run.plan.trainer)(run.plan, sink)
+        finally:
+            sink.close()
+        if result.status != "finished":
+            return EXIT_STOPPED
+        content = {"plan_hash": rundir.plan_hash(run.plan), "started": started, "versions": versions()}
+        rundir.write_json(directory / rundir.RESULT_FILE, {**content, **asdict(result)})
+        return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m compare.worker", description=__doc__)
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--wandb-group")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell hands it down ignored
+    die_with(arguments.parent)
+    try:
+        return work(arguments.run_dir, arguments.wandb_group)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return EXIT_UNUSABLE_INPUT
+    except KeyboardInterrupt:
+        return EXIT_STOPPED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The batch arithmetic of both trainers. Every formula stands here once; nothing else computes a size.
+
+Letters, where a formula uses them: E worlds, N agents of one world, n agents of one group (one policy forward
+pass), G groups, S segments (rows), T BPTT horizon, m rows of a minibatch. A count without a unit in its name is
+in agent-steps: one agent acting once. Sources name upstream files (PufferLib: pufferl.py, vector.py; Metta:
+rl/util/batch_utils.py, rl/experience.py).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Semantics = Literal["2025-07", "2026-01", "ours"]
+
+
+# Worlds and agents.
+
+
+def total_agents(envs: int, agents_per_env: int) -> int:
+    return envs * agents_per_env
+
+
+def groups(envs: int, envs_per_forward: int) -> int:
+    """Groups of worlds that take turns: while the policy works on one, the others step."""
+    return max(1, envs // envs_per_forward)
+
+
+def puffer_auto_batch_envs(num_envs: int) -> int:
+    """vec.batch_size = auto: half of the environments, so that two groups take turns (vector.py, make)."""
+    return max(1, num_envs // 2)
+
+
+def puffer_fitting_workers(num_envs: int, batch_envs: int, physical_cores: int) -> int:
+    """Most worker processes that the cores hold and PufferLib's divisibility rules allow; 1 always fits."""
+    return max(
+        workers
+        for workers in range(1, max(1, min(num_envs, physical_cores)) + 1)
+        if workers == 1 or (num_envs % workers == 0 and batch_envs % (num_envs // workers) == 0)
+    )
+
+
+def native_auto_workers(logical_cpus: int, gpus: int, semantics: Semantics) -> int:
+    """Workers when the file leaves them open: half of the CPUs shared by the GPUs' ranks.
+
+    2025-07 rounds down to a power of two (rl/util/batch_utils.py), 2026-01 does not; ours follows 2025-07.
+    """
+    share = max(1, (logical_cpus // 2) // max(1, gpus))
+    return share if semantics == "2026-01" else 2 ** (share.bit_length() - 1)
+
+
+def native_target_envs(forward_target: int, agents_per_env: int, workers: int, semantics: Semantics) -> int:
+    """Worlds wanted in one forward pass, before rounding to the workers."""
+    target = forward_target // agents_per_env
+    least = max(2, workers)
+    if target >= least:
+        return target
+    return workers if semantics == "2025-07" else least
+
+
+def native_envs_per_forward(forward_target: int, agents_per_env: int, workers: int, semantics: Semantics) -> int:
+    """Worlds of one forward pass: the wanted number, down to a multiple of the workers."""
+    if semantics == "ours":
+        # Threads need no world each: a target below the workers is taken as it is.
+        target = max(1, forward_target // agents_per_env)
+        return target // workers * workers or target
+    return native_target_envs(forward_target, agents_per_env, workers, semantics) // workers * workers
+
+
+def native_envs(envs_per_forward: int, async_factor: int) -> int:
+    return envs_per_forward * async_factor
+
+
+def distinct_env_seeds(envs: int, workers: int) -> int:
+    """Different seeds in use when world j of worker w gets seed + w + j (vector.py, async_reset)."""
+    return workers + math.ceil(envs / workers) - 1
+
+
+# Buffer and minibatches.
+
+
+def auto_batch_size(total: int, bptt_horizon: int) -> int:
+    """One row an agent."""
+    return total * bptt_horizon
+
+
+def auto_bptt_horizon(batch_size: int, total: int) -> int:
+    return batch_size // total
+
+
+def segments(batch_size: int, bptt_horizon: int) -> int:
+    """Rows of the buffer; a remainder of batch_size is lost."""
+    return batch_size // bptt_horizon
+
+
+def minibatch_segments(minibatch_size: int, bptt_horizon: int) -> int:
+    return minibatch_size // bptt_horizon
+
+
+def effective_minibatch(minibatch_size: int, max_minibatch_size: int) -> int:
+    """Agent-steps of one forward and backward pass."""
+    return min(minibatch_size, max_minibatch_size)
+
+
+def accumulate_minibatches(minibatch_size: int, max_minibatch_size: int) -> int:
+    """Backward passes summed into one optimizer step."""
+    return max(1, minibatch_size // max_minibatch_size)
+
+
+def puffer_num_minibatches(update_epochs: int, batch_size: int, effective: int) -> int:
+    """Minibatches of one train() call (pufferl.py); a float product, cut off."""
+    return int(update_epochs * batch_size / effective)
+
+
+def native_num_minibatches(update_epochs: int, rows: int, minibatch_rows: int) -> int:
+    return update_epochs * (rows // minibatch_rows)
+
+
+def gradient_updates(num_minibatches: int, accumulate: int) -> int:
+    """Optimizer steps of one round; a trailing partial accumulation is applied in the next round."""
+    return num_minibatches // accumulate
+
+
+def rows_per_agent(rows: int, total: int) -> int:
+    return rows // total
+
+
+def nearest_multiple(number: int, unit: int) -> int:
+    """The multiple of `unit` nearest to `number`, at least one."""
+    return max(1, round(number / unit)) * unit
+
+
+def nearest_divisor(number: int, wanted: int) -> int:
+    """The divisor of `number` nearest to `wanted` by ratio; the larger one on a tie."""
+    low = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return min(sorted({*low, *(number // d for d in low)}, reverse=True), key=lambda d: abs(math.log(d / wanted)))
+
+
+# Row allocation when rows are no multiple of agents.
+
+
+@dataclass(frozen=True)
+class RowAllocation:
+    """What one rollout leaves in the buffer. `collected` and `overwritten` in agent-steps, the others in rows."""
+
+    collected: int
+    overwritten: int
+    clean_rows: int
+    spliced_rows: int  # rows whose last column is of another agent at another moment
+    recvs_per_group: tuple[int, ...]  # env-steps that each group made
+
+
+def allocate_rows(rows: int, agents_per_forward: int, group_count: int, bptt_horizon: int) -> RowAllocation:
+    """Metta's rule (rl/experience.py): finished groups take the next n rows, modulo S, until S rows are full.
+
+    Groups are served strictly in turn and fill one column a time, so they finish in order: J = ceil(S / n)
+    finished blocks fill the buffer, and the groups behind the J-th stand one column short. Proven against a
+    step-by-step simulation in the tests. Needs rows >= group_count * agents_per_forward.
+    """
+    n, G, T = agents_per_forward, group_count, bptt_horizon
+    blocks = math.ceil(rows / n)
+    sweeps, last = divmod(blocks - 1, G)
+    behind = G - 1 - last
+    recvs = tuple((sweeps + 1) * T - (0 if group <= last else 1) for group in range(G))
+    collected = n * sum(recvs)
+    spliced = behind * n if T > 1 else 0
+    return RowAllocation(collected, collected - rows * T, rows - spliced, spliced, recvs)
+
+
+# Epochs, data, schedule.
+
+
+def total_epochs(total_timesteps: int, collected_per_epoch: int) -> int:
+    """Rounds until the budget is reached."""
+    return math.ceil(total_timesteps / collected_per_epoch)
+
+
+def wasted_fraction(collected: int, trained: int) -> float:
+    """Share of the collected agent-steps that no update can see."""
+    return max(0.0, 1 - trained / collected)
+
+
+def seen_share_multinomial(rows: int, minibatch_rows: int, num_minibatches: int) -> float:
+    """Expected share of rows drawn at least once: uniform draws, no repeat inside a minibatch, repeats across them."""
+    return 1 - (1 - minibatch_rows / rows) ** num_minibatches
+
+
+def cosine_learning_rate(initial: float, epoch: int, epochs: int) -> float:
+    """Learning rate after `epoch` scheduler steps of a cosine to 0 over `epochs` (pufferl.py)."""
+    return initial * (1 + math.cos(math.pi * epoch / epochs)) / 2

@@ -1,0 +1,232 @@
+"""Layers default file, file and overrides, and checks them against the models. No arithmetic here."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from metta_puffer.config import native_model, puffer_model
+from metta_puffer.config.kinds import describe, field_kind
+from metta_puffer.config.native_model import NativeConfig
+from metta_puffer.config.native_yaml import MANDATORY, Unresolved, read_yaml, scalar
+from metta_puffer.config.problems import Problem, raise_any
+from metta_puffer.config.puffer_ini import literal, read_ini
+from metta_puffer.config.puffer_model import PufferConfig
+from metta_puffer.config.settings import OVERRIDE, Entry, Loaded, Raw, Source, Unread
+from metta_puffer.errors import UserError, did_you_mean
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Overrides = Mapping[str, Any]
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def load_puffer(
+    path: str | Path, overrides: Overrides | None = None, *, default: str | Path | None = None
+) -> Loaded[PufferConfig]:
+    """A PufferLib ini read on top of its default.ini, with overrides such as {"train.learning_rate": "3e-4"}.
+
+    The default file is `default`, else the one default*.ini beside `path`, else configs/puffer/default.ini.
+    Raises UserError naming every wrong value; keys that nothing reads are listed in `unread`, not raised.
+    """
+    path = Path(path)
+    raw = read_ini(path)
+    default = Path(default) if default else _default_beside(path)
+    layered = {**read_ini(default, "default file"), **raw} if default.resolve() != path.resolve() else raw
+    known = dict(describe(PufferConfig))
+    problems: list[Problem] = []
+    for key, value in (overrides or {}).items():
+        dotted = key.replace("-", "_") if "." in key else f"base.{key.replace('-', '_')}"
+        if _closed(dotted, known, puffer_model.OPEN_SECTIONS):
+            problems.append(_unknown_override(key, value, known))
+            continue
+        layered[dotted] = Entry(literal(value.strip()) if isinstance(value, str) else value, OVERRIDE)
+    return _load(
+        PufferConfig,
+        layered,
+        path,
+        open_sections=puffer_model.OPEN_SECTIONS,
+        dead=puffer_model.DEAD_KEYS,
+        layout="puffer",
+        problems=problems,
+    )
+
+
+def load_native(path: str | Path, overrides: Overrides | None = None) -> Loaded[NativeConfig]:
+    """A trainer YAML read on top of configs/native/metta.yaml, with overrides such as {"trainer.batch_size": 8192}.
+
+    A published Metta trainer file (its keys at the root) is understood, too. Raises UserError naming every wrong
+    value; keys that nothing reads are listed in `unread`, not raised.
+    """
+    path = Path(path)
+    raw = read_yaml(path)
+    published = _is_published(raw)
+    if published:
+        raw = {_from_published(key): entry for key, entry in raw.items()}
+    default = CONFIGS / "native" / "metta.yaml"
+    layered = {**read_yaml(default, "default file"), **raw} if default.resolve() != path.resolve() else raw
+    known = dict(describe(NativeConfig))
+    problems: list[Problem] = []
+    for key, value in (overrides or {}).items():
+        dotted = key.replace("-", "_")
+        if _closed(dotted, known, native_model.OPEN_SECTIONS):
+            problems.append(_unknown_override(key, value, known))
+            continue
+        layered[dotted] = Entry(scalar(value) if isinstance(value, str) else value, OVERRIDE)
+    if isinstance(workers := layered.get("trainer.num_workers"), Entry) and workers.value == MANDATORY:
+        layered["trainer.num_workers"] = Entry(None, workers.source)
+    return _load(
+        NativeConfig,
+        layered,
+        path,
+        open_sections=native_model.OPEN_SECTIONS,
+        dead=native_model.PUBLISHED_UNREAD if published else {},
+        layout="published" if published else "ours",
+        problems=problems,
+    )
+
+
+def raise_unread(loaded: Loaded[Any]) -> list[Problem]:
+    """A problem for each key that no trainer ever read: a typo, not a relic."""
+    return [
+        Problem(
+            f"no such key.{unread.hint}", "correct or remove it", unread.key, unread.entry.value, unread.entry.source
+        )
+        for unread in loaded.unread
+        if not unread.known
+    ]
+
+
+def _default_beside(path: Path) -> Path:
+    beside = sorted(path.parent.glob("default*.ini"))
+    return beside[0] if len(beside) == 1 else CONFIGS / "puffer" / "default.ini"
+
+
+def _is_published(raw: Raw) -> bool:
+    return not any(key.startswith("trainer.") for key in raw) and any(
+        _section(key) in native_model.PUBLISHED_TRAINER_KEYS for key in raw
+    )
+
+
+def _from_published(key: str) -> str:
+    return f"trainer.{key}" if _section(key) in native_model.PUBLISHED_TRAINER_KEYS else key
+
+
+def _section(key: str) -> str:
+    return key.partition(".")[0]
+
+
+def _closed(key: str, known: Iterable[str], open_sections: tuple[str, ...]) -> bool:
+    """True when no model takes this key."""
+    return key not in known and not (_section(key) in open_sections and "." in key)
+
+
+def _unknown_override(key: str, value: Any, known: Iterable[str]) -> Problem:
+    return Problem(f"no such key.{did_you_mean(key, known)}", "--help lists every key", key, value, OVERRIDE)
+
+
+def _load(
+    model: type[ModelT],
+    raw: Raw,
+    path: Path,
+    *,
+    open_sections: tuple[str, ...],
+    dead: Mapping[str, str],
+    layout: Any,
+    problems: list[Problem],
+) -> Loaded[ModelT]:
+    fields = dict(describe(model))
+    unread: list[Unread] = []
+    read: Raw = {}
+    for key, entry in raw.items():
+        reason = next((why for name, why in dead.items() if key == name or key.startswith(f"{name}.")), None)
+        bare = key.removeprefix("trainer.")
+        reason = reason or next(
+            (why for name, why in dead.items() if bare == name or bare.startswith(f"{name}.")), None
+        )
+        if reason is not None:
+            unread.append(Unread(key, entry, True, f" {reason[0].upper()}{reason[1:]}."))
+        elif _closed(key, fields, open_sections):
+            unread.append(Unread(key, entry, False, did_you_mean(key, fields)))
+        elif isinstance(entry.value, Unresolved):
+            problems.append(
+                Problem(
+                    "points to a value that is not in this file", "give the value", key, str(entry.value), entry.source
+                )
+            )
+        elif entry.value == MANDATORY and layout != "puffer":
+            problems.append(
+                Problem("must be given", f"add {key}=VALUE to the command line", key, MANDATORY, entry.source)
+            )
+        else:
+            read[key] = entry
+    return Loaded(
+        model=_validated(model, read, path, open_sections=open_sections, fields=fields, problems=problems),
+        file=str(path),
+        sources={key: entry.source for key, entry in read.items()},
+        unread=tuple(unread),
+        layout=layout,
+        described=tuple((key, field_kind(info), info.description or "") for key, info in fields.items()),
+    )
+
+
+def _validated(
+    model: type[ModelT],
+    read: Raw,
+    path: Path,
+    *,
+    open_sections: tuple[str, ...],
+    fields: Mapping[str, Any],
+    problems: list[Problem],
+) -> ModelT:
+    tree: dict[str, Any] = {name: {} for name in open_sections}
+    for key, entry in read.items():
+        branch = tree
+        *parents, leaf = key.split(".")
+        for name in parents:
+            branch = branch.setdefault(name, {})
+            if not isinstance(branch, dict):
+                raise UserError(
+                    "is a value and a section at once",
+                    remedy="keep one of the two",
+                    file=entry.source.place,
+                    line=entry.source.line,
+                    key=key,
+                )
+        branch[leaf] = entry.value
+    reported = {problem.key for problem in problems}
+    try:
+        checked = model.model_validate(tree)
+    except ValidationError as error:
+        for detail in error.errors():
+            key = _key_of(detail["loc"], fields)
+            if key in reported:
+                continue
+            reported.add(key)
+            if detail["type"] == "missing":
+                problems.append(Problem("is missing", "add it to the file", key, None, Source("file", str(path))))
+                continue
+            found = read.get(key)
+            kind = field_kind(fields[key]) if key in fields else "another kind of value"
+            problems.append(
+                Problem(
+                    f"expected {kind}",
+                    f"give {kind}",
+                    key,
+                    found.value if found else detail["input"],
+                    found.source if found else Source("file", str(path)),
+                )
+            )
+        checked = None
+    raise_any(problems)
+    assert checked is not None  # every validation error became a problem
+    return checked
+
+
+def _key_of(location: tuple[int | str, ...], fields: Mapping[str, Any]) -> str:
+    """The dotted key of a pydantic location, without the branch names of unions."""
+    for length in range(len(location), 0, -1):
+        key = ".".join(str(part) for part in location[:length])
+        if key in fields:
+            return key
+    return ".".join(str(part) for part in location)

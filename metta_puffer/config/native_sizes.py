@@ -1,0 +1,167 @@
+"""Sizes of a native run: as Metta's trainer computes them, or as ours does. Never raises."""
+
+from dataclasses import dataclass
+
+from metta_puffer.config import arithmetic as a
+from metta_puffer.config.machine import Machine
+from metta_puffer.config.native_model import NativeConfig, Trainer
+from metta_puffer.config.settings import Loaded
+from metta_puffer.config.sizes import Checks, Sizes
+
+
+@dataclass(frozen=True)
+class _Worlds:
+    envs: int
+    workers: int
+    per_forward: int
+
+
+@dataclass(frozen=True)
+class _Rows:
+    batch_size: int
+    minibatch_size: int
+    segments: int
+    minibatch_segments: int
+
+
+def native_sizes(
+    loaded: Loaded[NativeConfig],
+    machine: Machine,
+    agents: int | None = None,
+    workers: int | None = None,
+    semantics: a.Semantics = "ours",
+) -> Sizes:
+    """`agents` and `workers` replace the file's. `semantics`: upstream's arithmetic of that month, or ours."""
+    trainer = loaded.model.trainer
+    checks = Checks(loaded)
+    agents_per_env = agents or loaded.model.env.num_agents
+    worlds = _worlds(trainer, agents_per_env, checks, workers=workers, machine=machine, semantics=semantics)
+    total = a.total_agents(worlds.envs, agents_per_env)
+    rows = _rows(trainer, total, semantics, checks)
+    if semantics == "ours" and trainer.total_timesteps < rows.batch_size:
+        checks.problem(
+            "trainer.total_timesteps",
+            f"below one batch of {rows.batch_size} agent-steps",
+            f"set at least {rows.batch_size}",
+        )
+    if loaded.model.device.startswith("cuda") and not machine.gpus:
+        checks.problem("device", "this machine has no GPU", "set auto or cpu")
+    horizon = trainer.bptt_horizon
+    group_count = a.groups(worlds.envs, worlds.per_forward)
+    if total <= rows.segments:
+        allocation = a.allocate_rows(rows.segments, worlds.per_forward * agents_per_env, group_count, horizon)
+        collected = allocation.collected
+    else:
+        collected = rows.segments * horizon
+    return Sizes(
+        agents_per_env=agents_per_env,
+        worlds_per_env=1,
+        envs=worlds.envs,
+        workers=worlds.workers,
+        envs_per_forward=worlds.per_forward,
+        batch_size=rows.batch_size,
+        minibatch_size=rows.minibatch_size,
+        bptt_horizon=horizon,
+        segments=rows.segments,
+        minibatch_segments=rows.minibatch_segments,
+        num_minibatches=a.native_num_minibatches(trainer.update_epochs, rows.segments, rows.minibatch_segments),
+        accumulate=1,
+        update_epochs=trainer.update_epochs,
+        collected=collected,
+        total_timesteps=trainer.total_timesteps,
+        problems=checks.problems,
+        notes=checks.notes,
+    )
+
+
+def _worlds(
+    trainer: Trainer,
+    agents_per_env: int,
+    checks: Checks,
+    *,
+    workers: int | None,
+    machine: Machine,
+    semantics: a.Semantics,
+) -> _Worlds:
+    ours = semantics == "ours"
+    workers = workers or trainer.num_workers or a.native_auto_workers(machine.logical_cpus, machine.gpus, semantics)
+    if workers > machine.physical_cores and not (ours and trainer.overwork):
+        checks.problem(
+            "trainer.num_workers",
+            f"{workers} workers on {machine.physical_cores} physical cores",
+            f"set at most {machine.physical_cores}" + (", or trainer.overwork=true" if ours else ""),
+            None if ours else f"num_workers ({workers}) > hardware cores ({machine.physical_cores}) is disallowed",
+        )
+    target = trainer.forward_pass_minibatch_target_size
+    per_forward = a.native_envs_per_forward(target, agents_per_env, workers, semantics)
+    envs = a.native_envs(per_forward, trainer.async_factor)
+    if not ours and workers == 1 and envs > per_forward:
+        checks.notes.append(f"one worker means Serial, which builds one group: {per_forward} of {envs} worlds")
+        envs = per_forward
+    return _Worlds(envs, workers, per_forward)
+
+
+def _rows(trainer: Trainer, total: int, semantics: a.Semantics, checks: Checks) -> _Rows:
+    ours = semantics == "ours"
+    batch_size, minibatch, horizon = trainer.batch_size, trainer.minibatch_size, trainer.bptt_horizon
+    rows = a.segments(batch_size, horizon)
+    minibatch_rows = max(1, a.minibatch_segments(minibatch, horizon))
+    found = len(checks.problems)
+    if minibatch > batch_size:
+        checks.problem(
+            "trainer.minibatch_size",
+            f"larger than the batch of {batch_size} agent-steps",
+            f"set at most {batch_size}",
+            None if ours else "minibatch_size must be <= batch_size",
+        )
+    if minibatch % horizon:
+        checks.problem(
+            "trainer.minibatch_size",
+            f"{minibatch} agent-steps are no whole rows of bptt_horizon = {horizon}",
+            f"set {a.nearest_multiple(minibatch, horizon)}",
+            None if ours else f"minibatch_size {minibatch} must be divisible by bptt_horizon {horizon}",
+        )
+    if total > rows:
+        checks.problem(
+            "trainer.batch_size",
+            f"{rows} segments of {horizon} agent-steps are fewer than the {total} agents",
+            f"set at least {a.auto_batch_size(total, horizon)}, or lower trainer.forward_pass_minibatch_target_size",
+            None if ours else f"batch_size ({batch_size}) is too small for {total} agents",
+        )
+    if len(checks.problems) > found:
+        return _Rows(batch_size, minibatch, rows, minibatch_rows)
+    if ours and trainer.row_policy == "exact":
+        return _exact_rows(trainer, total, checks)
+    if batch_size % minibatch:
+        checks.problem(
+            "trainer.minibatch_size",
+            f"does not divide the batch of {batch_size} agent-steps",
+            f"set {a.nearest_divisor(rows, minibatch_rows) * horizon}",
+            None if ours else "batch_size must be divisible by minibatch_size",
+        )
+    elif rows % minibatch_rows:
+        checks.problem(
+            "trainer.minibatch_size",
+            f"{minibatch_rows} rows do not divide the {rows} rows of the buffer",
+            f"set {a.nearest_divisor(rows, minibatch_rows) * horizon}",
+            None if ours else f"segments ({rows}) must be divisible by minibatch_segments ({minibatch_rows})",
+        )
+    return _Rows(batch_size, minibatch, rows, minibatch_rows)
+
+
+def _exact_rows(trainer: Trainer, total: int, checks: Checks) -> _Rows:
+    """The nearest sizes at which every agent fills whole rows and minibatches divide them."""
+    horizon = trainer.bptt_horizon
+    rows = a.nearest_multiple(a.segments(trainer.batch_size, horizon), total)
+    minibatch_rows = a.nearest_divisor(rows, a.minibatch_segments(trainer.minibatch_size, horizon))
+    batch_size, minibatch = rows * horizon, minibatch_rows * horizon
+    for key, asked, taken in (
+        ("batch", trainer.batch_size, batch_size),
+        ("minibatch", trainer.minibatch_size, minibatch),
+    ):
+        if asked != taken:
+            checks.notes.append(
+                f"row_policy exact: {key}_size {taken:,} instead of {asked:,}, so that each of {total:,} agents "
+                f"fills {rows // total} whole rows of {horizon} agent-steps"
+            )
+    return _Rows(batch_size, minibatch, rows, minibatch_rows)

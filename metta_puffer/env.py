@@ -1,0 +1,284 @@
+"""MettaPufferEnv: worlds of one game as a PufferLib-native environment."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Box, Discrete
+from mettagrid.config.mettagrid_config import MettaGridConfig
+from pufferlib import PufferEnv
+
+from metta_puffer.engine import EngineName, WorldBatch, WorldBuffers, open_batch
+from metta_puffer.env_episodes import episode_info, expected_agent_stats
+from metta_puffer.env_seeds import DerivedSeeds, EpisodeSeeds, FixedSeeds, SeedRule
+from metta_puffer.errors import UserError, did_you_mean
+from metta_puffer.games import game_options as options_of
+from metta_puffer.games import make_game
+
+DEFAULT_ENGINE: EngineName = "published"
+
+Autoreset = Literal["same_step", "upstream"]
+RENDER_MODES = (None, "auto", "ansi")
+UINT32 = 2**32
+
+
+class MettaPufferEnv(PufferEnv):
+    """`num_worlds` worlds of `num_agents` agents each; row `world * num_agents + agent` of every buffer is one agent.
+
+    game: a name from `metta_puffer.games.list_games()`, or a MettaGridConfig, which is left unchanged.
+    num_agents: agents a world (None: the game's own number). The attribute `num_agents` counts all worlds' agents.
+    engine: "native" or "published". num_threads: threads that step the worlds (native only).
+    seed: 0 to 2**32 - 1.
+    buf: PufferLib's buffers; None makes them. Worlds write into them directly.
+    game_options: the game's own options, and
+
+    * desync_episodes (False): end the first episode of each world at a random env step, so that worlds do not finish
+      together. That episode is not reported in `info`.
+    * episode_seeds ("derived"): every episode has its own seeds. "fixed" is upstream's rule.
+    * autoreset ("same_step"): the step that ends an episode returns its rewards and flags together with the first
+      observation of the next episode. "upstream" returns the ended episode's last observation; the next step builds
+      the new world and applies its actions there, so the first observation is never seen.
+
+    observations uint8 [agents, tokens, 3]; rewards float32, terminals and truncations bool [agents]; actions int32
+    [agents]: noop, then the moves in the game's order. In games with vibes `single_transport_action_space` also takes
+    `P + primary * V + vibe` (P primary actions, V vibes).
+
+    `step` and `reset` return `info` as a list with one flat dict for each episode that ended (`episode_info`).
+    Raises UserError for options that are unknown or do not fit, UnsupportedGame from the native engine.
+    """
+
+    def __init__(  # noqa: PLR0917 (the order of its arguments is a contract)
+        self,
+        game: str | MettaGridConfig = "arena",
+        num_agents: int | None = None,
+        num_worlds: int = 1,
+        engine: EngineName = DEFAULT_ENGINE,
+        num_threads: int = 1,
+        seed: int = 0,
+        buf: Mapping[str, npt.NDArray[Any]] | None = None,
+        render_mode: str | None = None,
+        *,
+        desync_episodes: bool = False,
+        episode_seeds: EpisodeSeeds = "derived",
+        autoreset: Autoreset = "same_step",
+        **game_options: Any,
+    ) -> None:
+        _check_choice("episode_seeds", episode_seeds, get_args(EpisodeSeeds))
+        _check_choice("autoreset", autoreset, get_args(Autoreset))
+        _check_choice("render_mode", render_mode, RENDER_MODES)
+        _check_count("num_worlds", num_worlds)
+        _check_count("num_threads", num_threads)
+        _check_seed(seed)
+        self.config = _make_config(game, num_agents, game_options)
+        self.render_mode = "ansi"
+        self.num_worlds = num_worlds
+        self.agents_per_world = self.config.game.num_agents
+        self.num_agents = num_worlds * self.agents_per_world
+        obs = self.config.game.obs
+        self.single_observation_space = Box(0, 255, (obs.num_tokens, 3), np.uint8)
+        self._set_action_spaces()
+        super().__init__(buf=buf)
+
+        self._expected_stats = expected_agent_stats(self.config)
+        self._seeds: SeedRule
+        if episode_seeds == "derived":
+            self._seeds = DerivedSeeds(seed, num_worlds)
+        else:
+            self._seeds = FixedSeeds(seed, num_worlds, getattr(self.config.game.map_builder, "seed", None) or 0)
+        self._same_step = autoreset == "same_step"
+        self._desync_ends = _desync_ends(desync_episodes, self.config, seed, num_worlds)
+        self._desync = desync_episodes
+        self._ends_early = np.zeros(num_worlds, dtype=np.int64)  # env step at which to cut the episode, 0 for never
+        self._env_steps = np.zeros(num_worlds, dtype=np.int64)  # of the running episode of each world
+        self._ended: list[int] = []  # worlds that the previous step ended
+        self._begun = False
+        self._batch: WorldBatch = open_batch(self.config, num_worlds, self._world_buffers(), engine, num_threads)
+
+    def _set_action_spaces(self) -> None:
+        actions = self.config.game.actions
+        self._moves = 1 + len(actions.move.allowed_directions)
+        self._vibes = len(actions.change_vibe.vibes) if actions.change_vibe.enabled else 0
+        self.single_action_space = Discrete(self._moves)
+        if self._vibes:
+            self.single_transport_action_space = Discrete(self._moves * (self._vibes + 1))
+
+    def _world_buffers(self) -> WorldBuffers:
+        self._vibe_actions = np.zeros(self.num_agents, dtype=np.int32)
+        self._engine_actions = self.actions
+        # Vibes travel in the same number as the move, so that the engine cannot read it where it arrives.
+        if self._vibes or self.actions.dtype != np.int32:
+            self._engine_actions = np.zeros(self.num_agents, dtype=np.int32)
+        return WorldBuffers(
+            observations=self.observations,
+            rewards=self.rewards,
+            terminals=self.terminals,
+            truncations=self.truncations,
+            actions=self._engine_actions,
+            vibe_actions=self._vibe_actions,
+        )
+
+    def reset(self, seed: int | None = None) -> tuple[npt.NDArray[np.uint8], list[dict[str, float]]]:
+        """Begins a new episode in every world; `seed` restarts the sequence of episodes. `info` is empty."""
+        if seed is not None:
+            _check_seed(seed)
+            self._seeds.reseed(seed)
+        self._ended.clear()
+        for world in range(self.num_worlds):
+            self._begin_episode(world)
+        self._ends_early[:] = self._desync_ends
+        self._begun = True
+        return self.observations, []
+
+    def step(
+        self, actions: npt.NDArray[Any]
+    ) -> tuple[
+        npt.NDArray[np.uint8],
+        npt.NDArray[np.float32],
+        npt.NDArray[np.bool_],
+        npt.NDArray[np.bool_],
+        list[dict[str, float]],
+    ]:
+        """One env step of every world. The returned arrays are the buffers, which the next step overwrites."""
+        if not self._begun:
+            raise RuntimeError("call reset() before step()")
+        if self._ended:
+            self._leave_ended_episodes()
+        self._read_actions(actions)
+        self._batch.step()
+        self._env_steps += 1
+        info = []
+        ended = self._find_ended()
+        if ended is not None:
+            info = [self._end_episode(int(world)) for world in ended if self._ends_early[world] == 0]
+            self._ends_early[ended] = 0
+            if self._same_step:
+                self._begin_next_episodes(ended)
+            self._ended = ended.tolist()
+        return self.observations, self.rewards, self.terminals, self.truncations, info
+
+    def _read_actions(self, actions: npt.NDArray[Any]) -> None:
+        if self._vibes:
+            self._split_vibes(actions)
+        elif actions is not self._engine_actions:
+            np.copyto(self._engine_actions, actions, casting="same_kind")
+
+    def _split_vibes(self, actions: npt.NDArray[Any]) -> None:
+        with_vibe = actions >= self._moves
+        move, vibe = np.divmod(actions - self._moves, self._vibes)
+        self._engine_actions[:] = np.where(with_vibe, move, actions)
+        self._vibe_actions[:] = np.where(with_vibe, self._moves + vibe, 0)
+
+    def _find_ended(self) -> npt.NDArray[np.intp] | None:
+        """Worlds whose episode this step ended, None for none. All agents of a world end together."""
+        first = slice(None, None, self.agents_per_world)
+        if self._desync:
+            for world in np.flatnonzero(self._ends_early == self._env_steps).tolist():
+                self.truncations[self._rows(world)] = True
+        ended = self.terminals[first] | self.truncations[first]
+        return np.flatnonzero(ended) if ended.any() else None
+
+    def _end_episode(self, world: int) -> dict[str, float]:
+        return episode_info(
+            self._batch.episode_stats(world),
+            self._batch.episode_rewards(world),
+            int(self._env_steps[world]),
+            self._expected_stats,
+        )
+
+    def _begin_next_episodes(self, ended: npt.NDArray[np.intp]) -> None:
+        for world in ended:
+            rows = self._rows(world)
+            buffers = (self.rewards[rows], self.terminals[rows], self.truncations[rows])
+            last = [buffer.copy() for buffer in buffers]
+            self._begin_episode(int(world))
+            for buffer, values in zip(buffers, last, strict=True):
+                buffer[:] = values
+
+    def _leave_ended_episodes(self) -> None:
+        for world in self._ended:
+            if self._same_step:
+                rows = self._rows(world)
+                self.terminals[rows] = False
+                self.truncations[rows] = False
+            else:
+                self._begin_episode(world)
+        self._ended.clear()
+
+    def _begin_episode(self, world: int) -> None:
+        engine_seed, map_seed = self._seeds.next(world)
+        self._batch.begin_episode(world, engine_seed, map_seed)
+        self._env_steps[world] = 0
+
+    def _rows(self, world: int) -> slice:
+        return slice(world * self.agents_per_world, (world + 1) * self.agents_per_world)
+
+    def render(self, world: int = 0) -> str:
+        """The world's map as text, one symbol a cell."""
+        from metta_puffer.env_render import render_text
+
+        return render_text(self.config, self._batch.grid_objects(world))
+
+    def close(self) -> None:
+        self._batch.close()
+        self._begun = False
+
+
+def _make_config(game: str | MettaGridConfig, num_agents: int | None, options: dict[str, Any]) -> MettaGridConfig:
+    own = ("desync_episodes", "episode_seeds", "autoreset")
+    known = options_of(game) if isinstance(game, str) else {}
+    for name, value in options.items():
+        if name not in known:
+            all_known = [*known, *own, "num_agents", "num_worlds", "engine", "num_threads", "seed", "render_mode"]
+            raise UserError(
+                f"the environment has no such option.{did_you_mean(name, all_known)}",
+                key=name,
+                value=value,
+                remedy=f"use one of {', '.join(all_known)}",
+            )
+    if isinstance(game, str):
+        return make_game(game, num_agents, **options)
+    if num_agents not in (None, game.game.num_agents):
+        raise UserError(
+            f"the given config has {game.game.num_agents} agents",
+            key="num_agents",
+            value=num_agents,
+            remedy="leave num_agents out, or change the config",
+        )
+    return game.model_copy(deep=True)
+
+
+def _desync_ends(wanted: bool, config: MettaGridConfig, seed: int, worlds: int) -> npt.NDArray[np.int64]:
+    if not wanted:
+        return np.zeros(worlds, dtype=np.int64)
+    if config.game.max_steps == 0:
+        raise UserError(
+            "episodes without an end cannot be put out of step",
+            key="desync_episodes",
+            value=wanted,
+            remedy="set max_steps of the game",
+        )
+    return np.random.default_rng(seed).integers(1, config.game.max_steps + 1, size=worlds)
+
+
+def _check_choice(name: str, value: object, known: tuple[Any, ...]) -> None:
+    if value not in known:
+        hint = did_you_mean(str(value), [str(one) for one in known])
+        raise UserError(
+            f"there is no such choice.{hint}",
+            key=name,
+            value=value,
+            remedy=f"use one of {', '.join(repr(one) for one in known)}",
+        )
+
+
+def _check_count(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UserError("this must be a whole number of at least 1", key=name, value=value, remedy="choose 1 or more")
+
+
+def _check_seed(seed: object) -> None:
+    if not isinstance(seed, int | np.integer) or not 0 <= int(seed) < UINT32:
+        raise UserError(
+            "a seed is a whole number from 0 to 2**32 - 1", key="seed", value=seed, remedy="choose another seed"
+        )

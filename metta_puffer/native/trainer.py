@@ -1,0 +1,236 @@
+"""Our trainer: rollouts over groups of worlds that overlap with the policy, PPO updates, checkpoints, resume."""
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from metta_puffer.config.plan import RunPlan
+from metta_puffer.errors import UserError
+from metta_puffer.native import checkpoints
+from metta_puffer.native.experience import Experience
+from metta_puffer.native.optimizers import build_optimizer, learning_rate, set_learning_rate
+from metta_puffer.native.rollout import Collected, Rollout
+from metta_puffer.native.stopwatch import Stopwatch
+from metta_puffer.native.update import DivergedError, Update, Updated
+from metta_puffer.native.worlds import EnvFactory, metta_env, open_worlds
+from metta_puffer.policies import build_policy
+from metta_puffer.tracking.schema import MetricRecord, MetricSink
+from metta_puffer.trainers import RunResult
+
+log = logging.getLogger(__name__)
+
+_DTYPES = {"uint8": torch.uint8, "float32": torch.float32}
+
+
+def train(plan: RunPlan, sink: MetricSink, env_factory: EnvFactory = metta_env) -> RunResult:
+    """Trains until the budget is spent or Ctrl-C is pressed; continues from the run folder's newest checkpoint.
+
+    Ctrl-C finishes the epoch and writes a checkpoint. Raises UserError for what the user can mend, DivergedError
+    when a loss is no longer finite (with the last good checkpoint in the message).
+    """
+    trainer = NativeTrainer(plan, sink, env_factory)
+    try:
+        with _interrupt_flag() as interrupted:
+            return trainer.run(interrupted)
+    finally:
+        trainer.close()
+
+
+class NativeTrainer:
+    """The parts of one run, and the counters that go with them."""
+
+    def __init__(self, plan: RunPlan, sink: MetricSink, env_factory: EnvFactory) -> None:
+        _check(plan)
+        self.plan, self._sink = plan, sink
+        self.folder = Path(plan.run_dir) / "checkpoints"
+        device = torch.device(plan.device)
+        self.epoch = self.agent_steps = self.env_steps = self.gradient_updates = 0
+        self._wall_seconds_before = 0.0
+        self._episodes = Collected()
+        self._stopwatch = Stopwatch()
+        self.newest_checkpoint: Path | None = None
+
+        self._worlds = open_worlds(plan.env, env_factory)
+        driver = self._worlds.driver_env
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(plan.seed)
+            self.policy: nn.Module = build_policy(plan.policy, driver).to(device)
+        # Streams of their own, so that neither depends on how often the other draws.
+        self._generators = {
+            name: torch.Generator(device).manual_seed(plan.seed * 2 + offset)
+            for offset, name in enumerate(("actions", "minibatches"))
+        }
+        self.optimizer = build_optimizer(self.policy.parameters(), plan.optimizer)
+        space = driver.single_observation_space
+        self.experience = Experience(
+            plan.batch,
+            plan.rules,
+            num_groups=self._worlds.num_groups,
+            agents_per_group=self._worlds.agents_per_group,
+            observation_shape=space.shape,
+            observation_dtype=_DTYPES[str(space.dtype)],
+            hidden_size=int(self.policy.hidden_size) if getattr(self.policy, "recurrent", False) else None,  # type: ignore[arg-type]
+            device=device,
+        )
+        acting = torch.compile(self.policy) if plan.compile else self.policy
+        self._rollout = Rollout(plan, self._worlds, self.policy, self.experience, self._generators["actions"])
+        self._update = Update(plan, acting, self.optimizer, self._generators["minibatches"])  # type: ignore[arg-type]
+        self._resume()
+
+    def run(self, interrupted: Callable[[], bool]) -> RunResult:
+        started = time.monotonic()
+        self._worlds.reset()
+        while self.agent_steps < self.plan.batch.total_timesteps and not interrupted():
+            self._one_epoch(started)
+            if self.epoch % self.plan.checkpoint_interval_epochs == 0:
+                self.save(started)
+        finished = self.agent_steps >= self.plan.batch.total_timesteps
+        if self._saved_epoch != self.epoch:
+            self.save(started)
+        return RunResult(
+            status="finished" if finished else "interrupted",
+            epochs=self.epoch,
+            agent_steps=self.agent_steps,
+            gradient_updates=self.gradient_updates,
+            wall_seconds=self._wall_seconds(started),
+            checkpoint=str(self.newest_checkpoint) if self.newest_checkpoint else None,
+        )
+
+    def close(self) -> None:
+        self._worlds.close()
+
+    def _wall_seconds(self, started: float) -> float:
+        return self._wall_seconds_before + time.monotonic() - started
+
+    def _one_epoch(self, started: float) -> None:
+        began = time.monotonic()
+        rate = learning_rate(self.plan.optimizer, self.epoch, self.plan.batch.total_epochs)
+        set_learning_rate(self.optimizer, rate)
+        collected = self._rollout.collect(self._stopwatch)
+        try:
+            with self._stopwatch("train"):
+                updated = self._update.run(self.experience, self.epoch)
+        except DivergedError as error:
+            good = self.newest_checkpoint or "none was written yet"
+            raise DivergedError(f"epoch {self.epoch}: {error}. Last good checkpoint: {good}") from error
+        self.epoch += 1
+        self.agent_steps += collected.agent_steps
+        self.env_steps += collected.env_steps
+        self.gradient_updates += updated.gradient_updates
+        speed = collected.agent_steps / (time.monotonic() - began)
+        self._sink.log(self._record(collected, updated, rate, speed, started))
+
+    def _record(
+        self, collected: Collected, updated: Updated, rate: float, speed: float, started: float
+    ) -> MetricRecord:
+        means = {name: sum(values) / len(values) for name, values in collected.episodes.items() if values}
+        values = {f"environment/{name}": mean for name, mean in means.items()}
+        if "episode_return" in means:
+            values["score"] = means["episode_return"]
+        values |= {f"losses/{name}": value for name, value in updated.losses.items()}
+        values |= {f"seconds/{stage}": seconds for stage, seconds in self._stopwatch.take().items()}
+        values["throughput/agent_steps_per_second"] = speed
+        values["train/learning_rate"] = rate
+        values["train/stopped_early"] = float(updated.stopped_early)
+        return MetricRecord(
+            self.epoch,
+            self.agent_steps,
+            self.env_steps,
+            self.gradient_updates,
+            self._wall_seconds(started),
+            {name: value for name, value in values.items() if math.isfinite(value)},
+        )
+
+    _saved_epoch = -1
+
+    def save(self, started: float) -> None:
+        """Writes a checkpoint. A failure is logged and training goes on with the older ones."""
+        tensors, optimizer = checkpoints.flatten_optimizer(self.optimizer.state_dict())
+        tensors |= {f"generator/{name}": generator.get_state() for name, generator in self._generators.items()}
+        state: dict[str, Any] = {
+            "epoch": self.epoch,
+            "agent_steps": self.agent_steps,
+            "env_steps": self.env_steps,
+            "gradient_updates": self.gradient_updates,
+            "wall_seconds": self._wall_seconds(started),
+            "optimizer": optimizer,
+            "plan": self.plan.model_dump(mode="json"),
+        }
+        checkpoint = checkpoints.Checkpoint(self.policy.state_dict(), tensors, state)
+        try:
+            self.newest_checkpoint = checkpoints.save(self.folder, self.epoch, checkpoint)
+            self._saved_epoch = self.epoch
+        except OSError as error:
+            log.error("checkpoint of epoch %d not written, training goes on: %s", self.epoch, error)
+
+    def _resume(self) -> None:
+        found = checkpoints.versions(self.folder)
+        if not found:
+            return
+        checkpoint = checkpoints.load(found[-1])
+        try:
+            self.policy.load_state_dict(checkpoint.weights)
+            checkpoints.restore_optimizer(self.optimizer, checkpoint.tensors, checkpoint.state["optimizer"])
+            for name, generator in self._generators.items():
+                generator.set_state(checkpoint.tensors[f"generator/{name}"])
+            self.epoch, self.agent_steps = checkpoint.state["epoch"], checkpoint.state["agent_steps"]
+            self.env_steps, self.gradient_updates = checkpoint.state["env_steps"], checkpoint.state["gradient_updates"]
+            self._wall_seconds_before = checkpoint.state["wall_seconds"]
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise UserError(
+                f"this checkpoint was written by a run with another policy or optimizer ({str(error).splitlines()[0]})",
+                file=str(found[-1]),
+                remedy="resume with the settings the run was started with, or start in a fresh run folder",
+            ) from error
+        self.newest_checkpoint, self._saved_epoch = found[-1], self.epoch
+
+
+def _check(plan: RunPlan) -> None:
+    if plan.rules.row_policy == "exact" and plan.batch.segments % plan.env.total_agents:
+        raise UserError(
+            f"{plan.batch.segments} rows cannot be shared evenly by {plan.env.total_agents} agents",
+            key="trainer.batch_size",
+            value=plan.batch.batch_size,
+            remedy=f"use a multiple of {plan.env.total_agents * plan.batch.bptt_horizon} "
+            "(agents x bptt_horizon), or rules.row_policy = upstream",
+        )
+    if plan.batch.segments < plan.env.total_agents:
+        raise UserError(
+            f"{plan.batch.segments} rows are fewer than {plan.env.total_agents} agents",
+            key="trainer.batch_size",
+            value=plan.batch.batch_size,
+            remedy=f"use at least {plan.env.total_agents * plan.batch.bptt_horizon} (agents x bptt_horizon)",
+        )
+    if plan.device.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError("no CUDA device here", key="device", value=plan.device, remedy="use device = cpu")
+
+
+@contextmanager
+def _interrupt_flag() -> Iterator[Callable[[], bool]]:
+    """A flag that Ctrl-C sets; a second Ctrl-C stops at once. Outside the main thread it stays unset."""
+    pressed = False
+
+    def on_interrupt(signum: int, frame: Any) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+        log.warning("finishing this epoch, then writing a checkpoint; press Ctrl-C again to stop at once")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

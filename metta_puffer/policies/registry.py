@@ -1,0 +1,53 @@
+"""From the name in a `PolicyPlan` to a module."""
+
+import inspect
+from typing import Any
+
+from torch import nn
+
+from metta_puffer.config.plan import PolicyPlan
+from metta_puffer.errors import UserError, did_you_mean
+from metta_puffer.policies.fast import FastPolicy
+from metta_puffer.policies.small import SmallPolicy
+from metta_puffer.policies.tokens import TokenChannels, window_shape
+
+POLICIES: dict[str, type[nn.Module]] = {"fast": FastPolicy, "small": SmallPolicy}
+_GIVEN = {"self", "channels", "height", "width", "num_actions", "recurrent"}
+
+
+def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None = None) -> nn.Module:
+    """A fresh policy for `env`, a driver environment: `single_observation_space` Box uint8 [tokens, 3],
+    `single_action_space` Discrete and, where it runs a game, its MettaGridConfig `config`.
+
+    `channels` are those of an earlier game whose policy is to run in this one; features are matched by name.
+    Raises UserError for an unknown policy or option, or an action space other than Discrete.
+    """
+    if plan.name not in POLICIES:
+        raise UserError(
+            f"no such policy.{did_you_mean(plan.name, POLICIES)}",
+            remedy=f"choose one of {', '.join(sorted(POLICIES))}",
+            key="policy.name",
+            value=plan.name,
+        )
+    if not hasattr(env.single_action_space, "n"):
+        raise UserError(
+            "the policies choose one of a number of discrete actions",
+            remedy="use an environment with a Discrete action space",
+            key="single_action_space",
+            value=env.single_action_space,
+        )
+    policy_class = POLICIES[plan.name]
+    known = [name for name in inspect.signature(policy_class).parameters if name not in _GIVEN]
+    options = {name: value for name, value in plan.options.items() if name != "window"}
+    for option, value in options.items():
+        if option not in known:
+            raise UserError(
+                f"policy {plan.name!r} has no such option.{did_you_mean(option, known)}",
+                remedy=f"its options are {', '.join(known)}",
+                key=f"policy.{option}",
+                value=value,
+            )
+    of_env = TokenChannels.of_env(env)
+    seen = of_env if channels is None else channels.seen_through(of_env)
+    height, width = window_shape(env, plan.options)
+    return policy_class(seen, height, width, int(env.single_action_space.n), recurrent=plan.recurrent, **options)

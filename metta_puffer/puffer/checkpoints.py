@@ -1,0 +1,172 @@
+"""What a run needs to go on where it stopped, and loading weights. PuffeRL itself writes but never reads.
+
+PuffeRL's own files stay as they are: `model_<epoch>.pt` (policy state_dict) and `trainer_state.pt`. Beside them
+stands `resume_state.pt`, written last and atomically: it names its model file, so that a run killed at any moment
+resumes from a pair that belongs together.
+"""
+
+import os
+import pickle
+import random
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from torch import nn
+
+from metta_puffer.config.plan import RunPlan
+from metta_puffer.errors import UserError, did_you_mean
+
+RESUME_FILE = "resume_state.pt"
+FORMAT = 1
+# Parts of a plan that may differ between a run and its continuation: they change nothing that is learned.
+NOT_COMPARED = {"run_dir", "device", "extra", "notes", "checkpoint_interval_epochs"}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Counters of a run, all ranks together."""
+
+    epoch: int = 0
+    agent_steps: int = 0
+    wall_seconds: float = 0.0
+
+
+def save_resume_state(trainer: Any, plan: RunPlan, progress: Progress, model_path: str) -> None:
+    """Writes RUN_DIR/resume_state.pt for a PuffeRL that has just saved `model_path`. Raises OSError."""
+    state = {
+        "format": FORMAT,
+        "model_name": os.path.basename(model_path),
+        "progress": asdict(progress),
+        "global_step": trainer.global_step,
+        "optimizer": trainer.optimizer.state_dict(),
+        "scheduler": trainer.scheduler.state_dict(),
+        "random": random_state(),
+        "plan": compared(plan),
+    }
+    path = Path(plan.run_dir) / RESUME_FILE
+    partial = path.with_suffix(".tmp")
+    torch.save(state, partial)
+    os.replace(partial, path)
+
+
+def restore(trainer: Any, plan: RunPlan) -> Progress:
+    """Puts a fresh PuffeRL back to where the run in plan.run_dir stopped; Progress() where nothing was saved.
+
+    Raises UserError when the saved run is another one, or its files are damaged.
+    """
+    path = Path(plan.run_dir) / RESUME_FILE
+    if not path.exists():
+        return Progress()
+    state = load_file(path)
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise UserError("is no resume state of this version", file=str(path), remedy="start the run in a new folder")
+    require_same_plan(state["plan"], compared(plan), path)
+    load_policy(trainer.uncompiled_policy, path.with_name(state["model_name"]))
+    trainer.optimizer.load_state_dict(state["optimizer"])
+    trainer.scheduler.load_state_dict(state["scheduler"])
+    progress = Progress(**state["progress"])
+    trainer.epoch, trainer.global_step = progress.epoch, state["global_step"]
+    trainer.last_log_step = trainer.global_step
+    restore_random_state(state["random"])
+    return progress
+
+
+def saved_progress(run_dir: str) -> Progress:
+    """How far the run in `run_dir` came, without building anything."""
+    path = Path(run_dir) / RESUME_FILE
+    return Progress(**load_file(path)["progress"]) if path.exists() else Progress()
+
+
+def newest_checkpoint(run_dir: str) -> str | None:
+    """The model file that a resume would start from, a path; None where nothing was saved."""
+    path = Path(run_dir) / RESUME_FILE
+    return str(path.with_name(load_file(path)["model_name"])) if path.exists() else None
+
+
+def compared(plan: RunPlan) -> dict[str, Any]:
+    return plan.model_dump(mode="json", exclude=NOT_COMPARED)
+
+
+def require_same_plan(saved: Any, wanted: Any, path: Path, key: str = "") -> None:
+    """Raises UserError naming the first setting in which two plans differ."""
+    if isinstance(saved, dict) and isinstance(wanted, dict):
+        for name in sorted(saved.keys() | wanted.keys()):
+            require_same_plan(saved.get(name), wanted.get(name), path, f"{key}.{name}".lstrip("."))
+    elif saved != wanted:
+        raise UserError(
+            f"the run saved here had {saved!r}",
+            file=str(path),
+            key=key,
+            value=wanted,
+            remedy="resume with the same settings, or start the run in a new folder",
+        )
+
+
+def random_state() -> dict[str, Any]:
+    """Every random stream that training draws from, as plain numbers and tensors."""
+    version, internal, gauss = random.getstate()
+    _, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    return {
+        "python": [version, list(internal), gauss],
+        "numpy": [torch.from_numpy(np.asarray(keys, dtype=np.int64)), int(position), int(has_gauss), float(cached)],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+    keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def load_file(path: str | os.PathLike[str], device: str = "cpu") -> Any:
+    """torch.load that runs no code from the file (weights_only). Raises UserError for anything unreadable."""
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError as error:
+        folder = Path(path).parent
+        near = did_you_mean(Path(path).name, [p.name for p in folder.glob("*.pt")] if folder.is_dir() else [])
+        raise UserError(f"no such checkpoint.{near}", file=str(path), remedy="check the path") from error
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", file=str(path), remedy="check path and rights") from error
+    except (RuntimeError, EOFError, pickle.UnpicklingError, BadZipFile, ValueError, KeyError) as error:
+        raise UserError(
+            "is damaged, or no checkpoint (it must hold tensors and plain values only)",
+            file=str(path),
+            remedy="give a model_*.pt that `puffer train` wrote",
+        ) from error
+
+
+def load_policy(policy: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Loads a PuffeRL model file, also one saved under DDP ('module.' before each name).
+
+    Raises UserError when it is no state_dict or belongs to another policy or game, naming the first difference.
+    """
+    state = load_file(path)
+    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
+        raise UserError("holds no policy weights", file=str(path), remedy="give a model_*.pt, not a trainer state")
+    mine = policy.state_dict()
+    prefix = "module." if any(name.startswith("module.") for name in mine) else ""
+    state = {prefix + name.removeprefix("module."): tensor for name, tensor in state.items()}
+    for name in [*mine, *(name for name in state if name not in mine)]:
+        found, wanted = (weights[name].shape if name in weights else None for weights in (state, mine))
+        if found != wanted:
+            raise UserError(
+                f"belongs to another policy or game: {name} is {_shape(found)}, expected {_shape(wanted)}",
+                file=str(path),
+                remedy="use the config and the game that the checkpoint was trained with",
+            )
+    policy.load_state_dict(state)
+
+
+def _shape(shape: Any) -> str:
+    return "missing" if shape is None else str(tuple(shape))

@@ -1,0 +1,36 @@
+"""Records to Weights & Biases. Used only where a user asks for it; without an account set WANDB_MODE=offline."""
+
+from typing import Any
+
+from metta_puffer.tracking.schema import MetricRecord
+
+
+class WandbSink:
+    """One wandb run; `run_id` makes a resumed run continue its own curves.
+
+    `config` is logged as the run's settings (a RunPlan as a dict). Every record's counters are logged beside its
+    values, so that curves can be drawn over agent-steps, gradient updates or seconds.
+    """
+
+    def __init__(self, *, project: str, group: str, run_id: str, run_dir: str, config: dict[str, Any]) -> None:
+        # Imported on use: wandb starts threads and reads the user's settings.
+        import wandb
+
+        self._run = wandb.init(
+            project=project, group=group, id=run_id, name=run_id, dir=run_dir, config=config, resume="allow"
+        )
+        self._run.define_metric("agent_steps")
+        self._run.define_metric("*", step_metric="agent_steps")
+
+    def log(self, record: MetricRecord) -> None:
+        counters = {
+            "epoch": record.epoch,
+            "agent_steps": record.agent_steps,
+            "env_steps": record.env_steps,
+            "gradient_updates": record.gradient_updates,
+            "wall_seconds": record.wall_seconds,
+        }
+        self._run.log({**counters, **record.values})
+
+    def close(self) -> None:
+        self._run.finish()

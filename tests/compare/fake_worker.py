@@ -1,0 +1,57 @@
+"""A worker whose trainer is a fake one: seconds instead of minutes, with checkpoints, failures and scores on demand.
+
+`plan.extra` steers it: `score` (final), `noise`, `pause_seconds` a round, `fail_at_epoch`.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from compare import worker
+from metta_puffer import trainers
+from metta_puffer.config.plan import RunPlan
+from metta_puffer.tracking.schema import MetricRecord, MetricSink
+
+
+def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
+    batch, extra = plan.batch, plan.extra
+    checkpoint = Path(plan.run_dir) / "checkpoint.json"
+    epoch = json.loads(checkpoint.read_text())["epoch"] if checkpoint.exists() else 0
+    print(f"training {plan.trainer} from epoch {epoch}")
+    level = np.random.default_rng(plan.seed).normal(extra.get("score", 1.0), extra.get("noise", 0.1))
+    status = "finished"
+    while epoch < batch.total_epochs:
+        epoch += 1
+        if epoch == extra.get("fail_at_epoch"):
+            raise RuntimeError("the fake trainer was told to fail")
+        try:
+            time.sleep(extra.get("pause_seconds", 0.0))
+        except KeyboardInterrupt:
+            status = "interrupted"
+            break
+        share = epoch / batch.total_epochs
+        sink.log(
+            MetricRecord(
+                epoch,
+                epoch * batch.batch_size,
+                epoch * batch.batch_size // plan.env.agents_per_env,
+                epoch * batch.gradient_updates_per_epoch,
+                epoch * 0.5,
+                {"score": level * (1 - np.exp(-3 * share)), "throughput/agent_steps_per_second": 1000.0},
+            )
+        )
+        draft = checkpoint.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps({"epoch": epoch}))
+        os.replace(draft, checkpoint)
+    return trainers.RunResult(
+        status, epoch, epoch * batch.batch_size, epoch * batch.gradient_updates_per_epoch, epoch * 0.5, str(checkpoint)
+    )
+
+
+if __name__ == "__main__":
+    trainers.get_trainer = lambda name: train
+    sys.exit(worker.main())

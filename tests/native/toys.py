@@ -1,0 +1,156 @@
+"""Tiny environments with a known optimum, and a plan to train on them."""
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pufferlib
+
+from metta_puffer.config.plan import (
+    BatchPlan,
+    EnvPlan,
+    LossPlan,
+    OptimizerPlan,
+    PolicyPlan,
+    RulesPlan,
+    RunPlan,
+)
+from metta_puffer.tracking.schema import MetricRecord
+
+
+class RecallEnv(pufferlib.PufferEnv):
+    """Each agent is shown a cue (0 or 1) in its own cell at the start of an episode and must name it ever after.
+
+    Reward 1 for the right action, 0 for another; `length` env-steps an episode, so a policy that remembers earns
+    `length` and a random one `length / actions`. The observation that comes with a terminal is the next episode's
+    first. `truncates` ends episodes by truncation instead.
+    """
+
+    def __init__(
+        self,
+        num_agents: int,
+        seed: int,
+        *,
+        length: int = 4,
+        buf: Any = None,
+        truncates: bool = False,
+        actions: int = 2,
+    ) -> None:
+        self.single_observation_space = gymnasium.spaces.Box(0, 255, (4, 3), np.uint8)
+        self.single_action_space = gymnasium.spaces.Discrete(actions)
+        self.num_agents = num_agents
+        self.length, self.truncates = length, truncates
+        super().__init__(buf)
+        self._seed = seed
+
+    def reset(self, seed: int | None = None) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        self._generator = np.random.default_rng(self._seed if seed is None else seed)
+        self.rewards[:], self.terminals[:], self.truncations[:] = 0, False, False
+        self._begin_episode()
+        return self.observations, []
+
+    def _begin_episode(self) -> None:
+        self._cue = self._generator.integers(0, 2, self.num_agents)
+        self._time, self._return = 0, np.zeros(self.num_agents)
+        self._show(self._cue + 1)
+
+    def _show(self, values: np.ndarray | int) -> None:
+        self.observations[:] = 0xFF
+        self.observations[:, 0, 0] = 5 << 4 | 5
+        self.observations[:, 0, 1] = 1
+        self.observations[:, 0, 2] = np.asarray(values) * 100
+
+    def step(self, actions: np.ndarray) -> tuple[Any, ...]:
+        self.rewards[:] = np.asarray(actions).reshape(-1) == self._cue
+        self._return += self.rewards
+        self._time += 1
+        ended = self._time == self.length
+        self.terminals[:], self.truncations[:] = ended and not self.truncates, ended and self.truncates
+        infos = []
+        if ended:
+            infos = [{"episode_return": float(self._return.mean()), "episode_length": float(self.length)}]
+            self._begin_episode()
+        else:
+            self._show(0)
+        return self.observations, self.rewards, self.terminals, self.truncations, infos
+
+    def close(self) -> None:
+        pass
+
+
+def recall_env(plan: EnvPlan, worlds: int, seed: int, buf: Any = None) -> RecallEnv:
+    return RecallEnv(plan.agents_per_env * worlds, seed, buf=buf, **plan.game_options)
+
+
+def toy_plan(run_dir: Path | str, **changes: Any) -> RunPlan:
+    """64 agents in two groups, 8 agent-steps a row, four minibatches. `changes` are `section__key=value`."""
+    options = {"hidden_size": 16, "conv_channels": 1}
+    plan = RunPlan(
+        trainer="native",
+        env=EnvPlan(game="recall", agents_per_env=4, envs=16, workers=1, envs_per_forward=8, backend="Groups", seed=3),
+        batch=BatchPlan(
+            batch_size=512,
+            minibatch_size=128,
+            bptt_horizon=8,
+            segments=64,
+            minibatch_segments=16,
+            num_minibatches=4,
+            accumulate_minibatches=1,
+            update_epochs=1,
+            gradient_updates_per_epoch=4,
+            agent_steps_collected_per_epoch=512,
+            total_timesteps=512 * 3,
+            total_epochs=3,
+        ),
+        optimizer=OptimizerPlan(type="adam", learning_rate=0.01, beta1=0.9, beta2=0.999, eps=1e-8),
+        loss=LossPlan(
+            gamma=0.9,
+            gae_lambda=0.9,
+            clip_coef=0.2,
+            vf_clip_coef=0.2,
+            vf_coef=0.5,
+            ent_coef=0.001,
+            max_grad_norm=0.5,
+        ),
+        rules=RulesPlan(
+            reward_clamp=None,
+            row_policy="exact",
+            sampling="sequential",
+            advantage_refresh="round",
+            actor_advantage="cached",
+            truncation="bootstrap",
+            row_end="bootstrap",
+            rollout_state="carry",
+            reset_state_on_done=True,
+        ),
+        policy=PolicyPlan(name="small", options=options),
+        seed=1,
+        device="cpu",
+        run_dir=str(run_dir),
+        checkpoint_interval_epochs=10,
+    )
+    sections: dict[str, dict[str, Any]] = {}
+    top: dict[str, Any] = {}
+    for key, value in changes.items():
+        section, _, name = key.partition("__")
+        if name:
+            sections.setdefault(section, {})[name] = value
+        else:
+            top[key] = value
+    for section, values in sections.items():
+        top[section] = getattr(plan, section).model_copy(update=values)
+    return plan.model_copy(update=top)
+
+
+class ListSink:
+    """Keeps records in memory."""
+
+    def __init__(self) -> None:
+        self.records: list[MetricRecord] = []
+
+    def log(self, record: MetricRecord) -> None:
+        self.records.append(record)
+
+    def close(self) -> None:
+        pass

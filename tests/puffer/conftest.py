@@ -1,0 +1,1 @@
+from tests.puffer.toy import toy  # noqa: F401  (a fixture)
