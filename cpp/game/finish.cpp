@@ -50,6 +50,7 @@ void finish_observation(Game& game) {
   observation.window = window_cells(observation.row_radius, observation.col_radius);
   observation.any_blocks_vision =
       std::any_of(game.objects.begin(), game.objects.end(), [](const ObjectConfig& o) { return o.blocks_vision; });
+  fill_observation_tables(observation);
 }
 
 // ---- validation ----

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "game/observation_tables.hpp"
 #include "game/program.hpp"
 #include "game/types.hpp"
 
@@ -186,6 +187,7 @@ struct ObservationConfig {
   std::vector<std::uint8_t> inventory_features;      // [resources * inventory_digits]
   std::vector<ObservedValue> values;                 // in config order
   std::vector<WindowCell> window;                    // cells in the window mask, in emission order
+  ObservationTables tables;                          // finish_game fills them
 };
 
 // ---- statistics the engine itself writes -------------------------------------------------------------------------

@@ -24,6 +24,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.row_words = (map.width + 63U) / 64U;
   world.grid.assign(cells, kNoObject);
   world.occupied.assign(std::size_t{map.height} * world.row_words, 0);
+  world.vision_blockers.assign(world.occupied.size(), 0);
   // Two slots that stand on no cell: no object, and the proxy that acts for a territory.
   Object placeless;
   placeless.config = game.proxy_config;
@@ -45,6 +46,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.game_context_direction = 0;
   world.aoe = AoeState{};
   world.territory = TerritoryState{};
+  world.territory.proxies.assign(game.territories.size(), placeless);
   world.query_stack.clear();
   world.mark_stack.clear();
   world.rule_depth = 0;

@@ -8,13 +8,19 @@ namespace metta {
 
 void World::put(ObjectIndex object, Location at) {
   grid[cell(at)] = object;
-  occupied[std::size_t{at.row} * row_words + at.col / 64] |= std::uint64_t{1} << (at.col % 64);
   objects[object].location = at;
+  const std::size_t word = std::size_t{at.row} * row_words + at.col / 64;
+  const std::uint64_t bit = std::uint64_t{1} << (at.col % 64);
+  occupied[word] |= bit;
+  vision_blockers[word] = config_of(object).blocks_vision ? vision_blockers[word] | bit : vision_blockers[word] & ~bit;
 }
 
 void World::clear_cell(Location at) {
   grid[cell(at)] = kNoObject;
-  occupied[std::size_t{at.row} * row_words + at.col / 64] &= ~(std::uint64_t{1} << (at.col % 64));
+  const std::size_t word = std::size_t{at.row} * row_words + at.col / 64;
+  const std::uint64_t bit = std::uint64_t{1} << (at.col % 64);
+  occupied[word] &= ~bit;
+  vision_blockers[word] &= ~bit;
 }
 
 bool World::move_object(ObjectIndex object, Location to) {
@@ -22,7 +28,7 @@ bool World::move_object(ObjectIndex object, Location to) {
   const Location from = objects[object].location;
   clear_cell(from);
   put(object, to);
-  if (game->any_territory_control) territory_source_moved(*this, object, from);
+  if (game->any_territory_control) territory_source_moved(*this, object);
   return true;
 }
 
@@ -32,8 +38,8 @@ void World::swap_objects(ObjectIndex a, ObjectIndex b) {
   put(a, place_of_b);
   put(b, place_of_a);
   if (game->any_territory_control) {
-    territory_source_moved(*this, a, place_of_a);
-    territory_source_moved(*this, b, place_of_b);
+    territory_source_moved(*this, a);
+    territory_source_moved(*this, b);
   }
 }
 
@@ -57,6 +63,7 @@ bool World::give_tag(ObjectIndex object, TagId tag) {
   tag_bits[std::size_t{object} * game->tag_words + tag / 64] |= std::uint64_t{1} << (tag % 64);
   tag_lists[tag].push_back(object);
   tokens.object_changed(object);
+  territory.tags_changed = true;
   return true;
 }
 
@@ -67,6 +74,7 @@ bool World::strip_tag(ObjectIndex object, TagId tag) {
   const auto position = std::find(list.begin(), list.end(), object);
   if (position != list.end()) list.erase(position);  // a removed object is in no list
   tokens.object_changed(object);
+  territory.tags_changed = true;
   return true;
 }
 

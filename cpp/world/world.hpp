@@ -12,25 +12,11 @@
 #include "rules/aoe_state.hpp"
 #include "rules/territory_state.hpp"
 #include "world/inventory.hpp"
+#include "world/object.hpp"
 #include "world/random.hpp"
 #include "world/stats.hpp"
 
 namespace metta {
-
-inline constexpr std::uint32_t kNoInventory = 0xFFFFFFFFU;
-inline constexpr std::uint32_t kNoAgent = 0xFFFFFFFFU;
-
-struct Object {
-  Location location;
-  ObjectConfigId config = 0;
-  VibeId vibe = 0;
-  ObjectKind kind = ObjectKind::object;
-  std::uint32_t inventory = kNoInventory;  // offset in World::inventory_pool; made when first touched
-  std::uint32_t agent = kNoAgent;          // row in World::agents
-  std::uint32_t last_seen = 0;             // step at which an observation last showed it (`cell.visited`)
-  bool listed = true;                      // false once removed: no longer in the object list
-  bool spawned = false;                    // made during the episode: shows tags and vibe only
-};
 
 // Rows 0..num_agents-1 are the agents of the map; agents spawned later have rows of their own but never act.
 struct Agent {
@@ -73,6 +59,7 @@ struct World {
   std::vector<std::uint16_t> inventory_pool;       // see world/inventory.hpp
   std::vector<ObjectIndex> grid;                   // [height * width], kNoObject where empty
   std::vector<std::uint64_t> occupied;             // [height, row_words]: bit = something stands there
+  std::vector<std::uint64_t> vision_blockers;      // likewise: bit = what stands there hides what is behind it
   std::uint32_t row_words = 0;
   std::vector<std::vector<ObjectIndex>> tag_lists;  // objects of each tag, in the order they got it
 
