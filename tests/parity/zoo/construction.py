@@ -3,9 +3,9 @@
 from mettagrid.config.action_config import ActionsConfig
 from mettagrid.config.event_config import EventConfig
 from mettagrid.config.handler_config import AOEConfig, Handler
-from mettagrid.config.mettagrid_config import AgentConfig, GridObjectConfig, InventoryConfig
-from mettagrid.config.mutation import updateTarget
-from mettagrid.config.territory_config import TerritoryControlConfig
+from mettagrid.config.mettagrid_config import AgentConfig, GridObjectConfig, InventoryConfig, WallConfig
+from mettagrid.config.mutation import RemoveTagMutation, updateTarget
+from mettagrid.config.territory_config import TerritoryConfig, TerritoryControlConfig
 from mettagrid.map_builder.random_map import RandomMapBuilder
 
 from tests.parity.case import Case
@@ -139,6 +139,7 @@ def fields_the_engine_does_not_read() -> Case:
         },
         agent=AgentConfig(
             map_name="ignored",
+            handlers={"use": Handler(mutations=[log("ignored")])},
             aoes={"x": AOEConfig(name="named", effect_self=True, mutations=[updateTarget({"gold": 1})])},
         ),
     )
@@ -164,3 +165,23 @@ def large_seed() -> Case:
         actions=ActionsConfig(change_vibe={"vibes": [], "enabled": True}),
     )
     return case(cfg, ["@@@...", "...@@@"], env_steps=30, seed=2**32 - 1)
+
+
+@world
+def walls_with_everything() -> Case:
+    """Walls under a map name of their own, with tags, a vibe, areas, territory, sight; their `handlers` are ignored."""
+    land = TerritoryConfig(tag_prefix="side:", presence={"p": Handler(mutations=[updateTarget({"gold": 1})])})
+    wall = WallConfig(
+        name="rock",
+        map_name="brick",
+        tags=["side:stone"],
+        vibe=3,
+        blocks_vision=True,
+        aoes={"heat": AOEConfig(radius=1, mutations=[updateTarget({"ore": 1})])},
+        territory_controls=[TerritoryControlConfig(territory="land", strength=2)],
+        handlers={"use": Handler(mutations=[log("ignored")])},
+        on_use_handler=Handler(mutations=[RemoveTagMutation(tag="side:stone"), log("chipped")]),
+        on_tag_remove={"side:": Handler(mutations=[log("bared")])},
+    )
+    cfg = config(2, objects={"stone": wall}, territories={"land": land}, obs=observing(territory=True))
+    return case(cfg, ["b....#", "..@.b.", ".b.@..", "#....."], {"b": "brick"}, env_steps=60)

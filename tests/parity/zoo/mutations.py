@@ -303,11 +303,14 @@ def place_adjacent() -> Case:
             Handler(filters=[actorVibe(VIBES[3].name)], mutations=[place(query=query("none"))]),
         ]
     )
-    objects = {"post": machine("post", mutations=[place(query=query("anchor"), target=TARGET)], tags=["anchor"])}
+    objects = {
+        "post": machine("post", mutations=[place(query=query("anchor"), target=TARGET)], tags=["anchor"]),
+        "lift": machine("lift", mutations=[place(query=query("anchor"), target=ACTOR)]),
+    }
     cfg = config(
         3, agent=AgentConfig(on_tick=tick), objects=objects, tags=["none"], obs=observing(last_action_move=True)
     )
-    return case(cfg, ["#p...", "@.@#.", ".p..@"], {"p": "post"}, env_steps=120)
+    return case(cfg, ["#p.l.", "@.@#.", ".p.l@"], {"p": "post", "l": "lift"}, env_steps=120)
 
 
 @world

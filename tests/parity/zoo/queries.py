@@ -84,7 +84,7 @@ def limited() -> Case:
 
 @world
 def random_order() -> Case:
-    """Random order shuffles on each evaluation, also when nothing is cut; so it moves the agent order of later steps."""
+    """Random order shuffles on each evaluation, also when nothing is cut; that moves agent orders of later steps."""
     agent = ticking(
         marking(Query(source="fruit", order_by="random", max_items=1)),
         marking(Query(source="fruit", order_by="random", max_items=0)),
@@ -206,8 +206,15 @@ def raycast() -> Case:
 
 @world
 def materialized() -> Case:
-    """Results become tags at construction, stripping static tags of that name; recomputed only on request."""
-    rich = MaterializedQuery(tag="rich", query=Query(source="fruit", filters=[targetHas({"gold": 2})]))
+    """Results become tags at construction, stripping static ones; recomputed on request; own limits are not read."""
+    rich = MaterializedQuery(
+        tag="rich",
+        query=Query(source="fruit", filters=[targetHas({"gold": 2})]),
+        source="unread",
+        filters=[targetHas({"gold": 9})],
+        max_items=1,
+        order_by="random",
+    )
     twice = MaterializedQuery(tag="fruit:all", query=Query(source="fruit", max_items=1))
     again = MaterializedQuery(tag="fruit:all", query=Query(source="rich"))
     stolen = MaterializedQuery(
