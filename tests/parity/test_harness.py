@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from metta_puffer.engine.published import PublishedWorld
 from metta_puffer.engine.world import World
 from tests.parity.case import Case
-from tests.parity.engines import PublishedWorld, open_published
+from tests.parity.engines import open_published
 from tests.parity.lockstep import Progress, Report, run_lockstep
 from tests.parity.processes import Died, Oracle
 from tests.parity.zoo import WORLDS
@@ -31,9 +32,8 @@ class Mutant(PublishedWorld):
     """The published world with one thing changed from env step 5 on."""
 
     def __init__(self, case: Case, plant: Callable[["Mutant"], None]) -> None:
-        super().__init__(case)
+        super().__init__(case.config, case.grid, case.seed)
         self.plant, self.env_step = plant, 0
-        self.success: np.ndarray | None = None
         self.stats: Callable[[dict[str, Any]], None] = lambda stats: None
         self.objects: Callable[[dict[int, Any]], None] = lambda objects: None
 
@@ -42,10 +42,6 @@ class Mutant(PublishedWorld):
         self.env_step += 1
         if self.env_step == 5:
             self.plant(self)
-
-    @property
-    def action_success(self) -> np.ndarray:
-        return super().action_success if self.success is None else self.success
 
     def episode_stats(self) -> dict[str, Any]:
         stats = super().episode_stats()
@@ -83,7 +79,7 @@ def truncation(world: Mutant) -> None:
 
 
 def success(world: Mutant) -> None:
-    world.success = ~world.action_success
+    world.action_success[0] ^= True
 
 
 def agent_stat(world: Mutant) -> None:

@@ -11,7 +11,9 @@ from mettagrid.config.action_config import (
     MoveActionConfig,
     NoopActionConfig,
 )
+from mettagrid.config.handler_config import Handler
 from mettagrid.config.mettagrid_config import AgentConfig, InventoryConfig
+from mettagrid.config.mutation import logStat
 from mettagrid.config.vibes import VIBES
 
 from tests.parity.case import Case
@@ -158,3 +160,11 @@ def truncating() -> Case:
 def without_end() -> Case:
     """max_steps 0: no end, completion stays 0."""
     return case(config(2, max_steps=0, actions=vibing(1)), ROOM, env_steps=20)
+
+
+@world
+def ending_on_game_stats() -> Case:
+    """A game stat that reaches its threshold truncates the episode; one that never exists does not."""
+    agent = AgentConfig(on_tick=Handler(mutations=[logStat("ticks")]))
+    cfg = config(2, agent=agent, end_episode_on_game_stats={"never": 0.0, "ticks": 9.0})
+    return case(cfg, ROOM, env_steps=12)

@@ -124,13 +124,12 @@ def built_by_the_map_builder() -> Case:
 
 @world
 def fields_the_engine_does_not_read() -> Case:
-    """Labels, talk, params, estimates, end conditions, event and AOE names change nothing."""
+    """Labels, talk, params, estimates, event and AOE names change nothing."""
     cfg = config(
         2,
         params={"anything": 1},
         reward_estimates={"best": 1.0},
         talk={"enabled": True, "max_length": 20, "cooldown_steps": 3, "broadcast_resource": "ore"},
-        end_episode_on_game_stats={"hit": 2.0},
         vibe_names=["overwritten"],
         events={
             "e": EventConfig(
