@@ -229,6 +229,8 @@ void register_game(py::module_& m) {
       .def_readwrite("schedule", &Game::schedule)
       .def_readwrite("territories", &Game::territories)
       .def_readwrite("materialized", &Game::materialized)
+      .def_readwrite("end_thresholds", &Game::end_thresholds)
+      .def_readwrite("invalid_index_stats", &Game::invalid_index_stats)
       .def_readwrite("observation", &Game::observation);
   py::class_<CompiledGame>(m, "CompiledGame")
       .def_property_readonly("num_agents", [](const CompiledGame& game) { return game.game->num_agents; })

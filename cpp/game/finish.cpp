@@ -308,6 +308,10 @@ class Validator {
       index(game_.materialized[i].query, game_.queries, "query");
     }
     at("game", 0);
+    for (const auto& entry : game_.end_thresholds) index(entry.first, game_.game_stat_names, "end_thresholds");
+    for (const auto& entry : game_.invalid_index_stats) {
+      index(entry.second, game_.agent_stat_names, "invalid_index_stats");
+    }
     optional_index(game_.on_tick, game_.handlers, "on_tick");
     require(game_.num_agents > 0, "num_agents");
     require(game_.num_resources() <= 255, "resource_names");

@@ -225,6 +225,8 @@ struct Game {
   std::vector<ResourceStats> resource_stats;  // [resources]
   AgentStatIds agent_stats;
   GameStatIds game_stats;
+  // Slots of `action.invalid_index.<n>` where a rule names them; the other indices are counted by number.
+  std::vector<std::pair<std::int32_t, StatId>> invalid_index_stats;
   std::int32_t health_resource = kAbsent;  // the resource named `hp`: losing the last one counts as a death
   std::uint32_t tag_words = 1;             // 64-bit words an object's tag set takes
 
@@ -257,6 +259,8 @@ struct Game {
   std::vector<ScheduledEvent> schedule;  // in firing order
   std::vector<Territory> territories;
   std::vector<MaterializedQuery> materialized;
+  // A game statistic at or above its threshold truncates the episode (`game.end_episode_on_game_stats`).
+  std::vector<std::pair<StatId, double>> end_thresholds;
 
   ObservationConfig observation;
 

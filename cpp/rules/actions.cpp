@@ -65,6 +65,9 @@ bool perform(World& world, const Action& action, std::uint32_t row) {
 void count_invalid_index(World& world, std::uint32_t row, std::int32_t index) {
   world.agent_stats.add(row, world.game->agent_stats.invalid_index, 1.0F);
   world.action_success[row] = 0;
+  for (const auto& [named_index, stat] : world.game->invalid_index_stats) {
+    if (named_index == index) return world.agent_stats.add(row, stat, 1.0F);
+  }
   for (InvalidIndexCount& seen : world.invalid_index_counts) {
     if (seen.agent == row && seen.index == index) {
       seen.count += 1.0F;

@@ -67,8 +67,14 @@ void run_game_on_tick(World& world) {
 
 void end_step(World& world) {
   const Game& game = *world.game;
-  if (game.max_steps == 0 || world.step < game.max_steps) return;
-  std::fill_n(game.episode_truncates ? world.buffers.truncations : world.buffers.terminals, game.num_agents, true);
+  if (game.max_steps > 0 && world.step >= game.max_steps) {
+    std::fill_n(game.episode_truncates ? world.buffers.truncations : world.buffers.terminals, game.num_agents, true);
+  }
+  for (const auto& [stat, threshold] : game.end_thresholds) {
+    if (world.game_stats.exists(0, stat) && static_cast<double>(world.game_stats.value(0, stat)) >= threshold) {
+      std::fill_n(world.buffers.truncations, game.num_agents, true);
+    }
+  }
 }
 
 }  // namespace
