@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -127,8 +128,6 @@ def _resolve(name: str) -> Callable[..., Any]:
 
 
 def _child(write_end: int, stage: mmap.mmap, name: str, args: tuple[Any, ...]) -> None:
-    import traceback
-
     def progress(text: str) -> None:
         data = text.encode()[: _STAGE_BYTES - 1]
         stage[: len(data) + 1] = data + b"\0"
@@ -186,8 +185,11 @@ def _serve() -> None:
             name, args, limit_seconds = _receive(requests)
         except EOFError:
             return
-        import_module(name.split(":")[0])  # once, here, rather than in every child
-        data = _run_in_child(stage, name, args, limit_seconds)
+        try:
+            import_module(name.split(":")[0])  # once, here, rather than in every child
+            data = _run_in_child(stage, name, args, limit_seconds)
+        except ImportError:
+            data = pickle.dumps(Raised(traceback.format_exc()))
         replies.write(_LENGTH.pack(len(data)) + data)
         replies.flush()
 
