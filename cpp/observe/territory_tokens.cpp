@@ -56,6 +56,7 @@ void write_territory_borders(const Game& game, const World& world, ObjectIndex o
   if (!((borders[map_col / 64] >> (map_col % 64)) & 1U)) return;
   const std::size_t here = static_cast<std::size_t>(row) * world.width + map_col;
   const std::int32_t owner = observed_owner(world, here);
+  const std::uint8_t owner_label = label(world, owner, observer);
   for (std::size_t i = 0; i < 4; ++i) {
     const Direction step = kBorderDirections[i];
     const int window_row = cell.row + step.row + observation.row_radius;
@@ -67,9 +68,11 @@ void write_territory_borders(const Game& game, const World& world, ObjectIndex o
     }
     const std::int32_t other = observed_owner(
         world, here + static_cast<std::size_t>(step.row * static_cast<int>(world.width) + step.col));
-    if (other == owner) continue;
+    const std::uint8_t other_label = label(world, other, observer);
+    // Between two owners that are both the observer's own there is no border, between two foreign ones there is.
+    if (other == owner || (other_label == 1 && owner_label == 1)) continue;
     writer.token(cell.packed, observation.features.territory_boundary[i],
-                 static_cast<std::uint8_t>(3 * label(world, owner, observer) + label(world, other, observer)));
+                 static_cast<std::uint8_t>(3 * owner_label + other_label));
   }
 }
 
