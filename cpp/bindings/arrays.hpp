@@ -20,7 +20,7 @@ inline std::string shape_text(const pybind11::array& array) {
 template <typename T>
 T* array_data(const pybind11::array& array, const char* name, const std::vector<std::size_t>& shape, bool writable) {
   namespace py = pybind11;
-  if (!array.dtype().is(py::dtype::of<T>())) {
+  if (!array.dtype().equal(py::dtype::of<T>())) {
     throw py::type_error(std::string(name) + " has dtype " + std::string(py::str(array.dtype())) + ", expected " +
                          std::string(py::str(py::dtype::of<T>())));
   }

@@ -66,7 +66,7 @@ void add_agent_fields(const World& world, std::uint32_t row, py::dict& record) {
   record["group_id"] = config.group_id;
   record["group_name"] = config.group_name;
   record["agent_id"] = acting ? row : 0;
-  record["last_action_id"] = agent.executed_action;
+  record["last_action_id"] = world.agents[acting ? row : 0].executed_action;  // a spawned agent's id is 0
   record["last_animation_id"] = agent.last_animation;
   record["current_stat_reward"] = reward;
   record["steps_without_motion"] = agent.steps_without_motion;

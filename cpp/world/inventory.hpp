@@ -32,6 +32,7 @@ class Inventory {
   Quantity total(std::uint32_t group) const { return totals_[group]; }
   void set_total(std::uint32_t group, Quantity total) { totals_[group] = total; }
   std::uint32_t size() const { return words_[2]; }
+  std::uint32_t buckets() const { return words_[0]; }
   ResourceId item(std::uint32_t position) const { return order_[position]; }  // in iteration order
 
   // Stores an amount the way `map[item] = amount`, erased when 0, changes the map's order.

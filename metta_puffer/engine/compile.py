@@ -19,7 +19,7 @@ from metta_puffer import _engine
 from metta_puffer.engine.compile_handlers import ORIENTATIONS, HandlerCompiler
 from metta_puffer.engine.compile_names import Names, agents_of, collect_names, fill
 from metta_puffer.engine.compile_objects import Cells, ObjectCompiler, lay_out_cells
-from metta_puffer.engine.compile_observation import compile_observation, feature_ids
+from metta_puffer.engine.compile_observation import compile_observation
 from metta_puffer.engine.compile_rules import ABSENT, RuleTables
 
 EMPTY_CELLS = frozenset({"empty", ".", " "})
@@ -33,10 +33,10 @@ class NativeGame:
     compiled: Any  # _engine.CompiledGame
     num_agents: int
     num_tokens: int
+    token_value_base: int
     cells: dict[str, int]  # cell name -> cell kind
     renames: dict[str, list[str]]
     resource_names: list[str]
-    feature_ids: dict[str, int]
 
     def compile_map(self, grid: Sequence[Sequence[str]]) -> npt.NDArray[np.int16]:
         """int16 [height, width] of cell kinds from cell names, agents named by team or already by agent.
@@ -130,10 +130,10 @@ def compile_game(config: MettaGridConfig) -> NativeGame:
         compiled=_engine.finish_game(compiled),
         num_agents=game.num_agents,
         num_tokens=game.obs.num_tokens,
+        token_value_base=game.obs.token_value_base,
         cells={name: kind for kind, name in enumerate(cells.configs)},
         renames=cells.renames,
         resource_names=list(game.resource_names),
-        feature_ids=feature_ids(game),
     )
 
 

@@ -77,10 +77,13 @@ def lay_out_cells(game: GameConfig, agents: Sequence[AgentConfig]) -> Cells:
                 compiled[id(agent)] = len(sources)
                 sources.append((agent, "game.agent" if not game.agents else f"game.agents ({cell})", team))
             configs[cell] = compiled[id(agent)]
-        for name in [f"agent.{team.group_name}", *team.aliases()]:
+        canonical = f"agent.{team.group_name}"
+        if len(member_cells) > 1:
+            renames[canonical] = member_cells
+        for name in [canonical, *team.aliases()]:
             configs[name] = configs[member_cells[0]]
-            if len(member_cells) > 1:
-                renames[name] = member_cells
+            if canonical in renames:  # maybe an earlier team's, entered under one of that team's aliases
+                renames[name] = renames[canonical]
     for key, config in game.objects.items():
         configs[config.map_name] = len(sources)
         sources.append((config, f"game.objects.{key}", None))

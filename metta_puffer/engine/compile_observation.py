@@ -39,7 +39,7 @@ def _digit_names(name: str, digits: int) -> list[str]:
 
 
 def feature_ids(game: GameConfig) -> dict[str, int]:
-    """Feature name to id; of two features with one name the later id holds. ValueError when ids exceed a byte."""
+    """Feature name to id; of two features with one name the later id holds. TypeError when ids exceed a byte."""
     digits = quantity_digits(game.obs.token_value_base)
     names = list(FIXED_FEATURES)
     for resource in game.resource_names:
@@ -56,7 +56,7 @@ def feature_ids(game: GameConfig) -> dict[str, int]:
     if game.obs.territory:
         names += ["territory:here", *(f"territory:{side}" for side in TERRITORY_SIDES)]
     if len(names) > 256:
-        raise ValueError(f"game.resource_names: observations need {len(names)} feature ids, at most 256 are possible")
+        raise TypeError(f"game.resource_names: observations need {len(names)} feature ids, at most 256 are possible")
     return {name: i for i, name in enumerate(names)}
 
 

@@ -10,6 +10,17 @@ from metta_puffer import _engine
 from metta_puffer.engine.compile import NativeGame, compile_game
 from metta_puffer.engine.maps import Grid, build_grid
 
+AGENT_FIELDS = (
+    "group_id",
+    "group_name",
+    "vibe",
+    "agent_id",
+    "last_action_id",
+    "last_animation_id",
+    "current_stat_reward",
+    "steps_without_motion",
+)
+
 
 class NativeWorld:
     """One world, one episode (see `metta_puffer.engine.world.World`)."""
@@ -56,12 +67,32 @@ def published_record(record: dict[str, Any], game: NativeGame) -> dict[str, Any]
         "location": (record["c"], record["r"]),
         "r": record["r"],
         "c": record["c"],
-        "inventory": record["inventory"],
-        "inventory_capacities": record["inventory_capacities"],
-        "tag_ids": record["tag_ids"],
     }
-    if record["tag_ids"]:
-        fields["tag"] = record["tag_ids"][-1]
-    if record["vibe"]:
-        fields["vibe"] = record["vibe"]
+    fields |= _observed_features(record, game)
+    fields["inventory"] = record["inventory"]
+    fields["inventory_capacities"] = record["inventory_capacities"]
+    fields["tag_ids"] = record["tag_ids"]
+    if "agent_id" in record:
+        fields |= {name: record[name] for name in AGENT_FIELDS}
     return fields
+
+
+def _observed_features(record: dict[str, Any], game: NativeGame) -> dict[str, int]:
+    """The value of the last token of every feature of the object. Spawned objects hide what they hold."""
+    features = {}
+    if record["tag_ids"]:
+        features["tag"] = record["tag_ids"][-1]
+    if record["vibe"]:
+        features["vibe"] = record["vibe"]
+    if "agent_id" in record:
+        features["agent:group"] = record["group_id"]
+        features["agent_id"] = record["agent_id"] & 0xFF
+    held = {} if record["spawned"] else record["inventory"]
+    for resource, amount in held.items():
+        name, rest = f"inv:{game.resource_names[resource]}", amount
+        features[name] = rest % game.token_value_base & 0xFF
+        power = 0
+        while rest := rest // game.token_value_base:
+            power += 1
+            features[f"{name}:p{power}"] = rest % game.token_value_base & 0xFF
+    return features
