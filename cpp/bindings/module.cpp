@@ -6,6 +6,7 @@ void register_kernels(pybind11::module_& module);
 void register_programs(pybind11::module_& module);
 void register_game(pybind11::module_& module);
 void register_world(pybind11::module_& module);
+void register_batch(pybind11::module_& module);
 }  // namespace metta::bindings
 
 PYBIND11_MODULE(_engine, module) {
@@ -14,4 +15,5 @@ PYBIND11_MODULE(_engine, module) {
   metta::bindings::register_programs(module);
   metta::bindings::register_game(module);
   metta::bindings::register_world(module);
+  metta::bindings::register_batch(module);
 }

@@ -54,6 +54,22 @@ WindowBits shadow_of(int blocker_row, int blocker_col, int row_radius, int col_r
   return hidden;
 }
 
+void fill_ranks(ObservationConfig& observation) {
+  ObservationTables& tables = observation.tables;
+  tables.rank_words = static_cast<std::uint32_t>((observation.window.size() + 63) / 64);
+  tables.ranks.assign(std::size_t{observation.height} * kChunks * kChunkPatterns * tables.rank_words, 0);
+  for (std::size_t rank = 0; rank < observation.window.size(); ++rank) {
+    const int row = observation.window[rank].row + observation.row_radius;
+    const int col = observation.window[rank].col + observation.col_radius;
+    std::uint64_t* patterns =
+        &tables.ranks[static_cast<std::size_t>((row * kChunks + col / kChunkBits) * kChunkPatterns) * tables.rank_words];
+    for (unsigned pattern = 0; pattern < kChunkPatterns; ++pattern) {
+      if (!((pattern >> (col % kChunkBits)) & 1U)) continue;
+      patterns[pattern * tables.rank_words + rank / 64] |= std::uint64_t{1} << (rank % 64);
+    }
+  }
+}
+
 }  // namespace
 
 bool blocks_line_of_sight(int blocker_row, int blocker_col, int row, int col) {
@@ -73,10 +89,7 @@ void fill_observation_tables(ObservationConfig& observation) {
     tables.masks.push_back(
         mask_rows(row_radius, col_radius, std::min(row_radius, clamp), std::min(col_radius, clamp)));
   }
-  for (std::size_t i = 0; i < observation.window.size(); ++i) {
-    const WindowCell& cell = observation.window[i];
-    tables.rank[(cell.row + row_radius) * 16 + cell.col + col_radius] = static_cast<std::uint8_t>(i);
-  }
+  fill_ranks(observation);
   tables.shadows.clear();
   if (!observation.any_blocks_vision) return;
   for (int row = -row_radius; row <= row_radius; ++row) {

@@ -14,11 +14,17 @@ inline constexpr int kMaxWindow = 15;  // rows or columns: an offset is packed i
 using WindowRows = std::array<std::uint16_t, kMaxWindow>;  // one bit a column, for every row of the window
 using WindowBits = std::array<std::uint64_t, 4>;           // one bit a cell of the window's box, row * width + column
 
+inline constexpr int kChunkBits = 5;
+inline constexpr int kChunks = 3;  // of a row: kMaxWindow columns
+inline constexpr int kChunkPatterns = 1 << kChunkBits;
+
 struct ObservationTables {
   // The window mask when the radius is clamped to the index; the last one is the whole window.
   std::vector<WindowRows> masks;
-  // [row * 16 + column]: position of that cell in ObservationConfig::window, which is the order of emission.
-  std::array<std::uint8_t, kMaxWindow * 16> rank{};
+  // Bits of a row of the window to bits of emission order (positions in ObservationConfig::window): for every row,
+  // every group of kChunkBits columns and every pattern of that group, `rank_words` words.
+  std::uint32_t rank_words = 1;
+  std::vector<std::uint64_t> ranks;  // [row, group, pattern, rank_words]
   // [row * width + column]: the cells that something there hides from the centre.
   std::vector<WindowBits> shadows;
 };

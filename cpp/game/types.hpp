@@ -61,4 +61,10 @@ class WorldError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// An agent sees more tokens than its observation holds.
+class TokenOverflow : public WorldError {
+ public:
+  using WorldError::WorldError;
+};
+
 }  // namespace metta

@@ -1,9 +1,9 @@
 #include "observe/encoder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 
 #include "observe/object_tokens.hpp"
@@ -81,25 +81,48 @@ std::size_t clamped_radius(const Game& game, World& world, ObjectIndex agent) {
   return std::min(whole, static_cast<std::size_t>(std::max(radius, 0)));
 }
 
-// Positions, in emission order, of the visible cells that show something.
-RankBits cells_to_show(const Game& game, const World& world, Location at, const WindowRows& visible) {
+// The visible cells that show something, one bit a column. Cells off the map show nothing.
+WindowRows rows_to_show(const Game& game, const World& world, Location at, const WindowRows& visible) {
   const ObservationConfig& observation = game.observation;
-  RankBits ranks{};
+  WindowRows rows{};
   const int first_row = at.row - observation.row_radius;
   const int first_col = at.col - observation.col_radius;
-  const int begin = std::max(0, -first_row);
   const int end = std::min<int>(observation.height, world.height - first_row);
-  for (int row = begin; row < end; ++row) {
+  for (int row = std::max(0, -first_row); row < end; ++row) {
     const std::size_t map_row = static_cast<std::size_t>(first_row + row) * world.row_words;
     std::uint32_t shown = columns_from(&world.occupied[map_row], world.row_words, first_col);
     if (observation.territory) shown |= columns_from(&world.territory.borders[map_row], world.row_words, first_col);
-    const std::uint8_t* rank = &observation.tables.rank[static_cast<std::size_t>(row) * 16];
-    for (std::uint32_t left = shown & visible[row]; left != 0; left &= left - 1) {
-      const std::uint8_t position = rank[std::countr_zero(left)];
-      ranks[position / 64] |= std::uint64_t{1} << (position % 64);
+    rows[row] = static_cast<std::uint16_t>(shown & visible[row]);
+  }
+  return rows;
+}
+
+// The same cells as positions in emission order. Five columns at a time through a table: to walk the bits of each row
+// would cost a mispredicted branch a row.
+template <std::size_t kWords>
+RankBits in_emission_order(const ObservationConfig& observation, const WindowRows& rows) {
+  RankBits ranks{};
+  const std::uint64_t* table = observation.tables.ranks.data();
+  for (int row = 0; row < observation.height; ++row) {
+    std::uint32_t left = rows[row];
+    for (int chunk = 0; chunk < kChunks; ++chunk, left >>= kChunkBits, table += kChunkPatterns * kWords) {
+      const std::uint64_t* bits = table + (left % kChunkPatterns) * kWords;
+      for (std::size_t word = 0; word < kWords; ++word) ranks[word] |= bits[word];
     }
   }
   return ranks;
+}
+
+RankBits cells_to_show(const Game& game, const World& world, Location at, std::size_t clamp) {
+  const WindowRows rows = rows_to_show(game, world, at, visible_rows(game, world, at, clamp));
+  switch (game.observation.tables.rank_words) {
+    case 1:
+      return in_emission_order<1>(game.observation, rows);
+    case 2:
+      return in_emission_order<2>(game.observation, rows);
+    default:
+      return in_emission_order<3>(game.observation, rows);
+  }
 }
 
 // Credits an agent with the age of every object it is the first to see in this step. The published engine adds the
@@ -107,49 +130,61 @@ RankBits cells_to_show(const Game& game, const World& world, Location at, const 
 class VisitedCount {
  public:
   VisitedCount(const Game& game, World& world, std::uint32_t row)
-      : world_(world), row_(row), stat_(game.agent_stats.visited) {
-    const float before = world.agent_stats.value(row, stat_);
+      : stats_(world.agent_stats), row_(row), step_(world.step), stat_(game.agent_stats.visited) {
+    const float before = stats_.value(row, stat_);
     const float most = static_cast<float>(game.observation.window.size()) * static_cast<float>(world.step);
     one_by_one_ = !(std::trunc(before) == before && std::fabs(before) + most < kExactFloats);
   }
   void see(ObjectTokens& object) {
-    const std::uint32_t age = world_.step - object.last_seen;
-    object.last_seen = world_.step;
-    if (one_by_one_ && age != 0) [[unlikely]] world_.agent_stats.add(row_, stat_, static_cast<float>(age));
+    const std::uint32_t age = step_ - object.last_seen;
+    object.last_seen = step_;
     sum_ += age;
+    if (one_by_one_ && age != 0) [[unlikely]] stats_.add(row_, stat_, static_cast<float>(age));
   }
   void finish() {
-    if (!one_by_one_ && sum_ != 0) world_.agent_stats.add(row_, stat_, static_cast<float>(sum_));
+    if (!one_by_one_ && sum_ != 0) stats_.add(row_, stat_, static_cast<float>(sum_));
   }
 
  private:
-  World& world_;
+  StatTable& stats_;
   std::uint32_t row_;
+  std::uint32_t step_;
   StatId stat_;
   std::uint32_t sum_ = 0;
   bool one_by_one_ = false;
 };
 
-void write_cells(const Game& game, World& world, std::uint32_t row, std::size_t clamp, TokenWriter& writer) {
-  const ObservationConfig& observation = game.observation;
+// Takes and returns the writer by value, and reads tables through local pointers: a store of bytes may alias anything,
+// so that the compiler would otherwise reload all of them for every object.
+template <bool kTerritory>
+TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::size_t clamp, TokenWriter writer) {
   const ObjectIndex agent = world.agents[row].object;
   const Location at = world.objects[agent].location;
-  const RankBits ranks = cells_to_show(game, world, at, visible_rows(game, world, at, clamp));
-  const std::size_t centre = world.cell(at);
+  const RankBits ranks = cells_to_show(game, world, at, clamp);
+  const WindowCell* window = game.observation.window.data();
+  const ObjectIndex* centre = &world.grid[world.cell(at)];
+  const int width = world.width;
+  ObjectTokens* objects = world.tokens.objects.data();
+  const std::uint64_t* words = world.tokens.words.data();
   VisitedCount visited(game, world, row);
-  for (std::size_t word = 0; word < ranks.size(); ++word) {
-    for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
-      const WindowCell& cell = observation.window[word * 64 + static_cast<std::size_t>(std::countr_zero(left))];
-      if (observation.territory) write_territory_borders(game, world, agent, clamp, cell, writer);
-      const ObjectIndex object = world.grid[centre + static_cast<std::size_t>(cell.row * world.width + cell.col)];
-      if (object == kNoObject) continue;  // a border of territories, nothing on it
-      ObjectTokens& entry = world.tokens.objects[object];
-      if (entry.count == ObjectTokens::kStale) [[unlikely]] refresh_object_tokens(game, world, object);
+  for (const std::uint64_t bits : ranks) {
+    for (std::uint64_t left = bits; left != 0; left &= left - 1) {
+      const WindowCell cell = window[std::countr_zero(left)];
+      if (kTerritory) write_territory_borders(game, world, agent, clamp, cell, writer);
+      const ObjectIndex object = centre[cell.row * width + cell.col];
+      if (kTerritory && object == kNoObject) continue;  // a border of territories, nothing on it
+      ObjectTokens& entry = objects[object];
+      if (entry.count == ObjectTokens::kStale) [[unlikely]] {
+        refresh_object_tokens(game, world, object);
+        words = world.tokens.words.data();
+      }
       visited.see(entry);
-      writer.blocks(world.tokens.first_word(entry.block), entry.count, cell.packed);
+      writer.blocks(words + std::size_t{entry.block} * kWordsPerBlock, entry.count, cell.packed);
     }
+    window += 64;
   }
   visited.finish();
+  return writer;
 }
 
 [[noreturn]] void throw_over_budget(const Game& game, const World& world, std::uint32_t row, std::uint32_t attempted) {
@@ -160,8 +195,7 @@ void write_cells(const Game& game, World& world, std::uint32_t row, std::size_t 
                               std::to_string(at.col) + ", budget=" + std::to_string(budget) +
                               ", attempted=" + std::to_string(attempted) +
                               ", dropped=" + std::to_string(attempted - budget) + ")";
-  std::fprintf(stderr, "[MettaGrid] %s\n", message.c_str());
-  throw WorldError(message);
+  throw TokenOverflow(message);
 }
 
 void encode_agent(const Game& game, World& world, std::uint32_t row) {
@@ -170,7 +204,9 @@ void encode_agent(const Game& game, World& world, std::uint32_t row) {
   const ObjectIndex agent = world.agents[row].object;
   write_global_tokens(game, world, row, writer);
   write_observed_values(game, world, agent, writer);
-  write_cells(game, world, row, clamped_radius(game, world, agent), writer);
+  const std::size_t clamp = clamped_radius(game, world, agent);
+  writer = game.observation.territory ? write_cells<true>(game, world, row, clamp, writer)
+                                      : write_cells<false>(game, world, row, clamp, writer);
   std::uint32_t& written_bytes = world.tokens.written_bytes[row];
   written_bytes = writer.pad(written_bytes);
   const std::uint32_t attempted = writer.attempted();

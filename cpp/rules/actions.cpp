@@ -86,6 +86,7 @@ void pass_over(World& world, const std::int32_t* actions, Stream stream, bool fi
   const auto num_actions = static_cast<std::int32_t>(game.actions.size());
   for (const std::uint32_t row : world.agent_order) {
     const std::int32_t index = actions[row];
+    world.acting_agent = row;
     if (index < 0 || index >= num_actions) {
       count_invalid_index(world, row, index);
       continue;

@@ -35,6 +35,7 @@ void run_agents_on_tick(World& world) {
     const ObjectIndex object = world.agents[row].object;
     const HandlerId on_tick = world.config_of(object).agent.on_tick;
     if (on_tick == kAbsent) continue;
+    world.acting_agent = row;
     Context context;
     context.actor = context.target = object;
     try_handler(world, on_tick, context);
@@ -45,6 +46,7 @@ void apply_areas(World& world) {
   const Game& game = *world.game;
   if (!game.any_aoe && !game.any_territory_control) return;
   for (std::uint32_t row = 0; row < game.num_agents; ++row) {
+    world.acting_agent = row;
     apply_fixed_aoes(world, row);
     apply_territories(world, row);
   }
@@ -82,9 +84,11 @@ void end_step(World& world) {
 void step_world(World& world) {
   begin_step(world);
   perform_actions(world);
+  world.acting_agent = kNoAgent;
   fire_due_events(world);
   run_agents_on_tick(world);
   apply_areas(world);
+  world.acting_agent = kNoAgent;
   run_game_on_tick(world);
   track_coverage(world);
   encode_observations(*world.game, world);

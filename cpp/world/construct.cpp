@@ -50,6 +50,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.query_stack.clear();
   world.mark_stack.clear();
   world.rule_depth = 0;
+  world.acting_agent = kNoAgent;
 }
 
 void place_object(World& world, const CellKind& kind, Location at) {

@@ -91,6 +91,7 @@ struct World {
   std::vector<std::uint64_t> mark_stack;
   std::vector<std::uint32_t> agent_order;
   std::uint32_t rule_depth = 0;
+  std::uint32_t acting_agent = kNoAgent;  // whose action, tick or areas are being run: for error messages
 
   // ---- grid ----
   bool on_grid(Location at) const { return at.row < height && at.col < width; }
@@ -135,6 +136,8 @@ struct World {
   }
   // Makes the inventory when there is none yet. The view holds until the next inventory is made.
   Inventory inventory(ObjectIndex object);
+
+  std::size_t bytes() const;  // memory held, buffers of the caller not counted
 };
 
 }  // namespace metta
