@@ -22,7 +22,8 @@ def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
     checkpoint = Path(plan.run_dir) / "checkpoint.json"
     epoch = json.loads(checkpoint.read_text())["epoch"] if checkpoint.exists() else 0
     print(f"training {plan.trainer} from epoch {epoch}")
-    level = np.random.default_rng(plan.seed).normal(extra.get("score", 1.0), extra.get("noise", 0.1))
+    arm = ("puffer", "native").index(plan.trainer)
+    level = np.random.default_rng([arm, plan.seed]).normal(extra.get("score", 1.0), extra.get("noise", 0.1))
     status = "finished"
     while epoch < batch.total_epochs:
         epoch += 1
@@ -41,7 +42,7 @@ def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
                 epoch * batch.batch_size // plan.env.agents_per_env,
                 epoch * batch.gradient_updates_per_epoch,
                 epoch * 0.5,
-                {"score": level * (1 - np.exp(-3 * share)), "throughput/agent_steps_per_second": 1000.0},
+                {"score": level * (1 - np.exp(-3 * share)), "seconds/environment": 0.3, "seconds/learn": 0.2},
             )
         )
         draft = checkpoint.with_suffix(f".{os.getpid()}")

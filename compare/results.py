@@ -1,0 +1,196 @@
+"""What the runs of a comparison came to, read from their directories: records, curves, verdict, summary."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare import rundir
+from compare.curves import Curve, Floats, align, curve
+from compare.plan import arithmetic, differences
+from compare.rundir import Run, Status
+from compare.statistics import Verdict, compare_arms, final_scores
+from metta_puffer.errors import UserError
+from metta_puffer.tracking import store
+from metta_puffer.tracking.jsonl import read_records
+from metta_puffer.tracking.schema import MetricRecord
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """One run as its directory shows it."""
+
+    run: Run
+    status: Status
+    records: list[MetricRecord]
+    outcome: dict[str, Any]  # of result.json, or of failure.json; empty while neither is there
+
+    @classmethod
+    def read(cls, run: Run) -> "RunResults":
+        """A run whose metrics cannot be read is a failed one, not the end of the comparison."""
+        status = rundir.status(run)
+        try:
+            records = read_records(run.metrics)
+        except UserError as error:
+            return cls(run, "failed", [], {"how": str(error), "log_tail": ""})
+        name = {"finished": rundir.RESULT_FILE, "failed": rundir.FAILURE_FILE}.get(status)
+        return cls(run, status, records, rundir.read_json(run.dir / name) or {} if name else {})
+
+    @cached_property
+    def scores(self) -> Curve:
+        return curve(self.records)
+
+    @property
+    def agent_steps(self) -> int:
+        return self.records[-1].agent_steps if self.records else 0
+
+    @property
+    def wall_seconds(self) -> float:
+        return self.records[-1].wall_seconds if self.records else 0.0
+
+    @property
+    def agent_steps_per_second(self) -> float | None:
+        """Over the whole run, set-up left out where two records allow it."""
+        if len(self.records) < 2:
+            return None
+        first, last = self.records[0], self.records[-1]
+        seconds = last.wall_seconds - first.wall_seconds
+        return (last.agent_steps - first.agent_steps) / seconds if seconds > 0 else None
+
+    def row(self, out: Path) -> store.RunRow:
+        last = self.records[-1] if self.records else None
+        error = None if self.status != "failed" else f"{self.outcome.get('how')}\n{self.outcome.get('log_tail')}"
+        directory = self.run.dir
+        return store.RunRow(
+            run_id=self.run.run_id,
+            arm=self.run.arm,
+            seed=self.run.seed,
+            status=self.status,
+            trainer=self.run.plan.trainer,
+            run_dir=str(directory.relative_to(out) if directory.is_relative_to(out) else directory),
+            plan_hash=rundir.plan_hash(self.run.plan),
+            plan=self.run.plan.model_dump_json(),
+            epochs=last.epoch if last else None,
+            agent_steps=last.agent_steps if last else None,
+            gradient_updates=last.gradient_updates if last else None,
+            wall_seconds=last.wall_seconds if last else None,
+            error=error,
+        )
+
+
+@dataclass(frozen=True)
+class Results:
+    """A whole comparison. `arms` are its two arms in order: the verdict's a and b."""
+
+    arms: tuple[str, str]
+    runs: list[RunResults]
+    random_score: float | None  # of the random policy on the same worlds; None where it is unknown
+    provenance: dict[str, Any]
+
+    def of(self, arm: str) -> list[RunResults]:
+        return [result for result in self.runs if result.run.arm == arm]
+
+    @cached_property
+    def aligned(self) -> tuple[Floats, dict[str, Floats]]:
+        """Grid in agent-steps and each arm's curves on it; runs that are not finished are rows of NaN."""
+        grid, rows = align([result.scores if result.status == "finished" else None for result in self.runs])
+        return grid, {
+            arm: rows[[index for index, result in enumerate(self.runs) if result.run.arm == arm]] for arm in self.arms
+        }
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        grid, curves = self.aligned
+        if not len(grid):  # nothing finished: nothing is known of any run
+            unknown = {arm: np.full((len(self.of(arm)), 1), np.nan) for arm in self.arms}
+            return compare_arms(*(unknown[arm] for arm in self.arms))
+        return compare_arms(*(curves[arm] for arm in self.arms))
+
+    def final_score(self, result: RunResults) -> float | None:
+        """As the verdict counts it; None for a run that is not finished."""
+        index = self.of(result.run.arm).index(result)
+        grid, curves = self.aligned
+        if not len(grid):
+            return None
+        score = float(final_scores(curves[result.run.arm])[index])
+        return None if math.isnan(score) else score
+
+    @property
+    def sentence(self) -> str:
+        return self.verdict.sentence(*self.arms)
+
+    @property
+    def winner(self) -> str:
+        """The better arm's name, "undecided", or "incomplete"."""
+        if not self.verdict.complete:
+            return "incomplete"
+        return {"a": self.arms[0], "b": self.arms[1], "undecided": "undecided"}[self.verdict.decision]
+
+    def summary(self) -> dict[str, Any]:
+        """Everything in numbers, as summary.json holds it; not-a-number is null there."""
+        by_status: dict[str, int] = dict.fromkeys(("finished", "failed", "partial", "waiting"), 0)
+        for result in self.runs:
+            by_status[result.status] += 1
+        plans = [self.of(arm)[0].run.plan for arm in self.arms]
+        return finite(
+            {
+                "verdict": {"result": self.winner, "sentence": self.sentence, **asdict(self.verdict)},
+                "completeness": {"planned": len(self.runs), **by_status},
+                "random_score": self.random_score,
+                "arms": {
+                    arm: {
+                        "trainer": plan.trainer,
+                        "resolved": arithmetic(plan),
+                        "notes": list(plan.notes),
+                        "runs": [self._run_summary(result) for result in self.of(arm)],
+                    }
+                    for arm, plan in zip(self.arms, plans, strict=True)
+                },
+                "plan_differences": [
+                    {"path": difference.path, self.arms[0]: difference.a, self.arms[1]: difference.b}
+                    for difference in differences(*plans)
+                ],
+                "provenance": self.provenance,
+            }
+        )
+
+    def _run_summary(self, result: RunResults) -> dict[str, Any]:
+        last = result.records[-1] if result.records else None
+        return {
+            "run_id": result.run.run_id,
+            "seed": result.run.seed,
+            "status": result.status,
+            "final_score": self.final_score(result),
+            "agent_steps": result.agent_steps,
+            "gradient_updates": last.gradient_updates if last else 0,
+            "wall_seconds": result.wall_seconds,
+            "agent_steps_per_second": result.agent_steps_per_second,
+            "error": result.outcome.get("how") if result.status == "failed" else None,
+            "log_tail": result.outcome.get("log_tail") if result.status == "failed" else None,
+        }
+
+
+def read_results(
+    runs: Sequence[Run], arms: tuple[str, str], random_score: float | None, provenance: dict[str, Any]
+) -> Results:
+    return Results(arms, [RunResults.read(run) for run in runs], random_score, provenance)
+
+
+def finite(value: Any) -> Any:
+    """The same with None for what JSON cannot hold: NaN and infinities."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    if isinstance(value, np.floating | np.integer):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_summary(results: Results, path: Path) -> None:
+    rundir.write_json(path, json.loads(json.dumps(results.summary(), allow_nan=False)))
