@@ -10,6 +10,7 @@ from mettagrid.config.mettagrid_config import MettaGridConfig
 from pufferlib import PufferEnv
 
 from metta_puffer.engine import EngineName, WorldBatch, WorldBuffers, open_batch
+from metta_puffer.env_actions import ActionCodec
 from metta_puffer.env_episodes import episode_info, expected_agent_stats
 from metta_puffer.env_seeds import DerivedSeeds, EpisodeSeeds, FixedSeeds, SeedRule
 from metta_puffer.errors import UserError, did_you_mean
@@ -77,7 +78,10 @@ class MettaPufferEnv(PufferEnv):
         self.num_agents = num_worlds * self.agents_per_world
         obs = self.config.game.obs
         self.single_observation_space = Box(0, 255, (obs.num_tokens, 3), np.uint8)
-        self._set_action_spaces()
+        self._codec = ActionCodec(self.config)
+        self.single_action_space = Discrete(self._codec.primary)
+        if self._codec.vibes:
+            self.single_transport_action_space = self._codec.space
         super().__init__(buf=buf)
 
         self._expected_stats = expected_agent_stats(self.config)
@@ -95,19 +99,11 @@ class MettaPufferEnv(PufferEnv):
         self._begun = False
         self._batch: WorldBatch = open_batch(self.config, num_worlds, self._world_buffers(), engine, num_threads)
 
-    def _set_action_spaces(self) -> None:
-        actions = self.config.game.actions
-        self._moves = 1 + len(actions.move.allowed_directions)
-        self._vibes = len(actions.change_vibe.vibes) if actions.change_vibe.enabled else 0
-        self.single_action_space = Discrete(self._moves)
-        if self._vibes:
-            self.single_transport_action_space = Discrete(self._moves * (self._vibes + 1))
-
     def _world_buffers(self) -> WorldBuffers:
         self._vibe_actions = np.zeros(self.num_agents, dtype=np.int32)
         self._engine_actions = self.actions
         # Vibes travel in the same number as the move, so that the engine cannot read it where it arrives.
-        if self._vibes or self.actions.dtype != np.int32:
+        if self._codec.vibes or self.actions.dtype != np.int32:
             self._engine_actions = np.zeros(self.num_agents, dtype=np.int32)
         return WorldBuffers(
             observations=self.observations,
@@ -144,7 +140,7 @@ class MettaPufferEnv(PufferEnv):
             raise RuntimeError("call reset() before step()")
         if self._ended:
             self._leave_ended_episodes()
-        self._read_actions(actions)
+        self._codec.decode(actions, self._engine_actions, self._vibe_actions)
         self._batch.step()
         self._env_steps += 1
         info = []
@@ -156,18 +152,6 @@ class MettaPufferEnv(PufferEnv):
                 self._begin_next_episodes(ended)
             self._ended = ended.tolist()
         return self.observations, self.rewards, self.terminals, self.truncations, info
-
-    def _read_actions(self, actions: npt.NDArray[Any]) -> None:
-        if self._vibes:
-            self._split_vibes(actions)
-        elif actions is not self._engine_actions:
-            np.copyto(self._engine_actions, actions, casting="same_kind")
-
-    def _split_vibes(self, actions: npt.NDArray[Any]) -> None:
-        with_vibe = actions >= self._moves
-        move, vibe = np.divmod(actions - self._moves, self._vibes)
-        self._engine_actions[:] = np.where(with_vibe, move, actions)
-        self._vibe_actions[:] = np.where(with_vibe, self._moves + vibe, 0)
 
     def _find_ended(self) -> npt.NDArray[np.intp] | None:
         """Worlds whose episode this step ended, None for none. All agents of a world end together."""
