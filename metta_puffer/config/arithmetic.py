@@ -180,6 +180,21 @@ def allocate_rows(rows: int, agents_per_forward: int, group_count: int, bptt_hor
     return RowAllocation(collected, collected - rows * T, rows - spliced, spliced, recvs)
 
 
+RowFit = Literal["fits", "drops", "overflows"]
+
+
+def puffer_row_fit(rows: int, agents_per_forward: int, group_count: int, bptt_horizon: int) -> RowFit:
+    """What PuffeRL's rollout does with these rows (pufferl.py, evaluate; found by running it).
+
+    Blocks of rows are taken as in `allocate_rows`, but without wrapping: a block past the end is a tensor of the
+    wrong shape and fails, except that one agent alone is broadcast into nothing and its agent-steps are dropped.
+    """
+    behind = (-finished_blocks(rows, agents_per_forward)) % group_count if bptt_horizon > 1 else 0
+    if rows % agents_per_forward == 0 and not behind:
+        return "fits"
+    return "drops" if agents_per_forward == 1 else "overflows"
+
+
 # Epochs, data, schedule.
 
 

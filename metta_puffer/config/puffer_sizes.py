@@ -27,8 +27,21 @@ def puffer_sizes(loaded: Loaded[PufferConfig], machine: Machine, agents: int | N
     agents_per_world = agents or env.num_agents or PUBLISHED_AGENTS_PER_ENV
     agents_per_env = agents_per_world * env.num_worlds
     total = a.total_agents(vectors.envs, agents_per_env)
+    per_forward = a.total_agents(min(vectors.batch_envs, vectors.envs), agents_per_env)
     batch_size, horizon = _buffer(train, total, checks)
     rows = a.segments(batch_size, horizon)
+    group_count = a.groups(total, per_forward)
+    collected = a.agent_steps_held(rows, horizon)
+    if total > rows:
+        checks.problem(
+            "segments-fewer-than-agents",
+            "train.batch_size",
+            f"{rows} segments of {horizon} agent-steps are fewer than the {total} agents",
+            f"set auto, or at least {a.auto_batch_size(total, horizon)}",
+            f"Total agents {total} <= segments {rows}",
+        )
+    else:
+        collected = _check_rows(rows, per_forward, group_count, horizon, checks)
     minibatch = a.effective_minibatch(train.minibatch_size, train.max_minibatch_size)
     _check_minibatch(train, batch_size, horizon, checks)
     if train.total_timesteps < batch_size:
@@ -55,7 +68,7 @@ def puffer_sizes(loaded: Loaded[PufferConfig], machine: Machine, agents: int | N
         num_minibatches=a.puffer_num_minibatches(train.update_epochs, batch_size, minibatch),
         accumulate=a.accumulate_minibatches(train.minibatch_size, train.max_minibatch_size),
         update_epochs=train.update_epochs,
-        collected=rows * horizon,
+        collected=collected,
         total_timesteps=train.total_timesteps,
         problems=checks.problems,
         notes=checks.notes,
@@ -141,24 +154,32 @@ def _buffer(train: Train, total: int, checks: Checks) -> tuple[int, int]:
         horizon = max(1, a.auto_bptt_horizon(batch_size, total))
     if batch_size is None:
         return a.auto_batch_size(total, horizon), horizon
-    rows = a.segments(batch_size, horizon)
-    if total > rows:
-        checks.problem(
-            "segments-fewer-than-agents",
-            "train.batch_size",
-            f"{rows} segments of {horizon} agent-steps are fewer than the {total} agents",
-            f"set auto, or at least {a.auto_batch_size(total, horizon)}",
-            f"Total agents {total} <= segments {rows}",
-        )
-    elif rows % total:
+    return batch_size, horizon
+
+
+def _check_rows(rows: int, per_forward: int, group_count: int, horizon: int, checks: Checks) -> int:
+    """Agent-steps of one rollout; a problem where the rows do not hold whole blocks of every group."""
+    fit = a.puffer_row_fit(rows, per_forward, group_count, horizon)
+    collected = a.allocate_rows(rows, per_forward, group_count, horizon).collected
+    total = per_forward * group_count
+    clean = f"set auto, or {a.nearest_multiple(rows, total) * horizon}"
+    if fit == "overflows":
         checks.problem(
             "rows-not-multiple",
             "train.batch_size",
             f"{rows} segments are no multiple of {total} agents, so the rollout writes past the buffer",
-            f"set auto, or {a.nearest_multiple(rows, total) * horizon}",
-            "The expanded size of the tensor must match the existing size",
+            clean,
+            f"The expanded size of the tensor ({rows % per_forward}) must match the existing size ({per_forward})",
         )
-    return batch_size, horizon
+    elif fit == "drops":
+        checks.problem(
+            "rows-not-multiple",
+            "train.batch_size",
+            f"{rows} segments are no multiple of {total} agents: {collected - a.agent_steps_held(rows, horizon)} of "
+            f"{collected} agent-steps of every rollout are stored nowhere, without an error",
+            clean,
+        )
+    return collected
 
 
 def _check_minibatch(train: Train, batch_size: int, horizon: int, checks: Checks) -> None:

@@ -101,16 +101,8 @@ def puffer_side(
         "minibatch_size",
     )
     _updates(q, sizes)
-    q.derived(
-        "agent_steps_collected_per_epoch",
-        sizes.collected,
-        "agent-steps",
-        "segments * bptt_horizon",
-        "segments",
-        "bptt_horizon",
-    )
+    allocation = _collected(q, sizes)
     q.given("total_timesteps", sizes.total_timesteps, "agent-steps", "train.total_timesteps")
-    clean = sizes.segments % sizes.total_agents == 0
     _data(q, sizes, 0)
     q.derived(
         "seen_fraction",
@@ -152,9 +144,7 @@ def puffer_side(
         loaded,
         machine,
         sizes,
-        a.RowAllocation(sizes.collected, 0, sizes.segments, 0, (sizes.collected // sizes.total_agents,) * sizes.groups)
-        if clean
-        else None,
+        allocation,
         q,
     )
 
@@ -217,39 +207,7 @@ def native_side(
         "minibatch_segments",
     )
     _updates(q, sizes)
-    runs = sizes.total_agents <= sizes.segments
-    allocation = (
-        a.allocate_rows(sizes.segments, sizes.agents_per_forward, sizes.groups, sizes.bptt_horizon) if runs else None
-    )
-    if allocation is not None:
-        q.derived(
-            "finished_blocks",
-            a.finished_blocks(sizes.segments, sizes.agents_per_forward),
-            "blocks of rows",
-            "ceil(segments / agents_per_forward)",
-            "segments",
-            "agents_per_forward",
-        )
-        q.derived(
-            "agent_steps_collected_per_epoch",
-            sizes.collected,
-            "agent-steps",
-            "agents_per_forward * ((finished_blocks - 1) // groups * groups * bptt_horizon"
-            " + (bptt_horizon - 1) * groups + (finished_blocks - 1) % groups + 1)",
-            "agents_per_forward",
-            "finished_blocks",
-            "groups",
-            "bptt_horizon",
-        )
-    else:
-        q.derived(
-            "agent_steps_collected_per_epoch",
-            sizes.collected,
-            "agent-steps",
-            "segments * bptt_horizon",
-            "segments",
-            "bptt_horizon",
-        )
+    allocation = _collected(q, sizes)
     q.given("total_timesteps", sizes.total_timesteps, "agent-steps", "trainer.total_timesteps")
     _data(q, sizes, allocation.spliced_rows if allocation else 0)
     _native_seen(q, sizes, loaded, semantics)
@@ -345,6 +303,36 @@ def _updates(q: Quantities, sizes: Sizes) -> None:
         "bptt_horizon",
         accumulate_minibatches=accumulate,
     )
+
+
+def _collected(q: Quantities, sizes: Sizes) -> a.RowAllocation | None:
+    """Agent-steps of one rollout; None where there are more agents than rows."""
+    name = "agent_steps_collected_per_epoch"
+    if sizes.segments < sizes.total_agents or sizes.segments % sizes.total_agents == 0:
+        q.derived(name, sizes.collected, "agent-steps", "segments * bptt_horizon", "segments", "bptt_horizon")
+    else:
+        q.derived(
+            "finished_blocks",
+            a.finished_blocks(sizes.segments, sizes.agents_per_forward),
+            "blocks of rows",
+            "ceil(segments / agents_per_forward)",
+            "segments",
+            "agents_per_forward",
+        )
+        q.derived(
+            name,
+            sizes.collected,
+            "agent-steps",
+            "agents_per_forward * ((finished_blocks - 1) // groups * groups * bptt_horizon"
+            " + (bptt_horizon - 1) * groups + (finished_blocks - 1) % groups + 1)",
+            "agents_per_forward",
+            "finished_blocks",
+            "groups",
+            "bptt_horizon",
+        )
+    if sizes.segments < sizes.total_agents:
+        return None
+    return a.allocate_rows(sizes.segments, sizes.agents_per_forward, sizes.groups, sizes.bptt_horizon)
 
 
 def _data(q: Quantities, sizes: Sizes, spliced_rows: int) -> None:
