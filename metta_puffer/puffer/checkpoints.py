@@ -8,6 +8,7 @@ resumes from a pair that belongs together.
 import os
 import pickle
 import random
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,16 @@ def newest_checkpoint(run_dir: str) -> str | None:
     """The model file that a resume would start from, a path; None where nothing was saved."""
     path = Path(run_dir) / RESUME_FILE
     return str(path.with_name(load_file(path)["model_name"])) if path.exists() else None
+
+
+def publish_model(checkpoint: str | None, run_dir: str) -> str | None:
+    """Copies a run's last weights to RUN_DIR.pt, where PufferLib leaves them; returns that path."""
+    if checkpoint is None:
+        return None
+    target = f"{run_dir.rstrip('/')}.pt"
+    shutil.copyfile(checkpoint, f"{target}.tmp")
+    os.replace(f"{target}.tmp", target)
+    return target
 
 
 def compared(plan: RunPlan) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import torch
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
 from metta_puffer.policies import build_policy
+from metta_puffer.puffer.checkpoints import load_policy
 from metta_puffer.puffer.contained import pufferl
 from metta_puffer.puffer.ranks import Ranks
 from metta_puffer.puffer.settings import pufferl_config
@@ -49,6 +50,8 @@ def open_trainer(plan: RunPlan, vecenv: Any, *, seed: int, ranks: Ranks) -> Iter
     silent = not plan.extra.get("dashboard", False)
     try:
         policy = build_policy(plan.policy, vecenv.driver_env).to(plan.device)
+        if (initial := plan.extra.get("load_model_path")) is not None:
+            load_policy(policy, initial)
         recurrent = bool(getattr(policy, "recurrent", False))
         config = pufferl_config(plan, recurrent=recurrent, ranks=ranks.count, seed=seed)
         with contextlib.ExitStack() as stack:
