@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
@@ -110,7 +111,7 @@ class LiveDashboard:
             self._column("episodes", "environment/", SHOWN_STATISTICS),
         )
         bar = ProgressBar(total=progress.budget, completed=min(record.agent_steps, progress.budget))
-        return Panel(Group(head, bar, steps, "", body), title="metta-native", border_style="cyan")
+        return Panel(Group(head, bar, Text(steps), "", body), title="metta-native", border_style="cyan")
 
     def _column(self, title: str, prefix: str, limit: int) -> Table:
         table = Table.grid(padding=(0, 1))

@@ -135,7 +135,7 @@ class Update:
                 "value loss": critic_loss,
             }
             bad = next(name for name, tensor in {**named, "total loss": total}.items() if not tensor.isfinite().all())
-            raise DivergedError(f"loss is {float(total)}; the first tensor that is not finite: {bad}")
+            raise DivergedError(f"loss is {float(total.detach())}; the first tensor that is not finite: {bad}")
         experience.values[rows, :horizon] = values.detach()
         with torch.no_grad():
             terms = {
