@@ -22,7 +22,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 FINAL_SHARE = 0.1  # of the curve, at its end, that makes the final score
 POWER = 0.8  # chance of seeing a difference that `detectable_difference` and `seeds_needed` are computed for
@@ -262,12 +262,13 @@ def _probability_interval(halves: int, seeds_a: int, seeds_b: int, confidence: f
         spread = 1 + middle * ((1 - theta) / (2 - theta) + theta / (1 + theta))
         return (theta - seen) ** 2 - quantile**2 * theta * (1 - theta) * spread / (seeds_a * seeds_b)
 
-    low = 0.0 if seen == 0 else float(optimize.brentq(outside, 0.0, seen))
-    high = 1.0 if seen == 1 else float(optimize.brentq(outside, seen, 1.0))
+    # At 0 and 1 the implied error is nought, a root of its own: search beside what was seen, not from it.
+    low = 0.0 if seen == 0 else float(optimize.brentq(outside, 0.0, seen - 1e-9))
+    high = 1.0 if seen == 1 else float(optimize.brentq(outside, seen + 1e-9, 1.0))
     return Estimate(seen, low, high)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def detectable_effect(seeds_a: int, seeds_b: int, alpha: float) -> float:
     """The smallest true difference, in standard deviations, that a t test rejects `POWER` of the time.
 
@@ -280,9 +281,9 @@ def detectable_effect(seeds_a: int, seeds_b: int, alpha: float) -> float:
     scale = math.sqrt(1 / seeds_a + 1 / seeds_b)
 
     def missing_power(effect: float) -> float:
-        return POWER - float(stats.nct.sf(limit, freedom, effect / scale))
+        return POWER - 1 + float(special.nctdtr(freedom, effect / scale, limit))
 
-    return float(optimize.brentq(missing_power, 0.0, 100 * scale))
+    return float(optimize.brentq(missing_power, 0.0, (2 * limit + 2) * scale))
 
 
 def seeds_to_decide(alpha: float) -> int:
