@@ -110,7 +110,8 @@ class LiveDashboard:
             self._column("losses", "losses/", 12),
             self._column("episodes", "environment/", SHOWN_STATISTICS),
         )
-        bar = ProgressBar(total=progress.budget, completed=min(record.agent_steps, progress.budget))
+        bar = Table.grid(expand=True)  # a bare bar would not end its line
+        bar.add_row(ProgressBar(total=progress.budget, completed=min(record.agent_steps, progress.budget)))
         return Panel(Group(head, bar, Text(steps), "", body), title="metta-native", border_style="cyan")
 
     def _column(self, title: str, prefix: str, limit: int) -> Table:
