@@ -12,12 +12,12 @@ from rich.console import Console
 from rich_argparse import RichHelpFormatter
 
 from compare import figure, rundir
+from compare.baseline import random_baseline
 from compare.plan import ARMS, Request, plan_runs
 from compare.progress import display_for
 from compare.provenance import provenance
 from compare.report import write_report
 from compare.results import Results, read_results, write_summary
-from compare.rundir import Run
 from compare.runs import physical_cores, run_all
 from compare.worker import EXIT_STOPPED
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
@@ -83,14 +83,20 @@ def compare(options: argparse.Namespace, console: Console) -> int:
     with ExitStack() as stack:
         _open_folder(options.out, resume=options.resume)
         stack.enter_context(rundir.locked(options.out, wait=False))
+        for run in runs:
+            rundir.claim(run)
         made = provenance()
         rundir.write_json(options.out / PROVENANCE_FILE, made)
+        baseline = random_baseline(runs[0].plan.env, options.out)
+        console.print(f"The random policy scores {baseline.mean:.3f}.", highlight=False)
         group = options.out.resolve().name if options.wandb else None
         completed = run_all(runs, jobs=jobs, display=display_for(console), wandb_group=group)
-        results = read_results(runs, ARMS, random_score(runs), made)
+        results = read_results(runs, ARMS, baseline.mean, made)
         write_results(results, options.out)
     console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)
     console.print(results.sentence, highlight=False, markup=False, soft_wrap=True)
+    for problem in results.problems:
+        console.print(f"  - {problem}", highlight=False, markup=False, soft_wrap=True)
     if not completed:
         return EXIT_STOPPED
     return 0 if results.verdict.complete else EXIT_INCOMPLETE
@@ -110,10 +116,6 @@ def _open_folder(out: Path, *, resume: bool) -> None:
         raise UserError(
             f"cannot write here ({error.strerror})", file=str(out), remedy="choose an --out that you may write to"
         ) from error
-
-
-def random_score(runs: Sequence[Run]) -> float | None:
-    return None
 
 
 def write_results(results: Results, out: Path) -> None:

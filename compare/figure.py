@@ -38,7 +38,8 @@ def draw(results: Results, folder: Path) -> None:
         panel.spines[["top", "right"]].set_visible(False)
         panel.ticklabel_format(axis="x", style="sci", scilimits=(-3, 5))
     panels[0].set_ylabel("score (episode return per agent)")
-    panels[0].legend(frameon=False, loc="upper left")
+    if panels[0].get_legend_handles_labels()[0]:
+        panels[0].legend(frameon=False, loc="upper left")
     figure.suptitle(
         f"{' and '.join(results.arms)}: mean (bold) and ±1 standard deviation over seeds (shaded), single seeds (thin)",
         fontsize=10,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from compare import rundir
+from compare.baseline import worlds_of
 from compare.curves import Curve, Floats, align, curve
 from compare.plan import arithmetic, differences
 from compare.rundir import Run, Status
@@ -131,6 +132,17 @@ class Results:
             return "incomplete"
         return {"a": self.arms[0], "b": self.arms[1], "undecided": "undecided"}[self.verdict.decision]
 
+    @cached_property
+    def problems(self) -> list[str]:
+        """What keeps the verdict from being complete, or the arms from being comparable, and what to do about it."""
+        worlds = [worlds_of(self.of(arm)[0].run.plan.env) for arm in self.arms]
+        found = [problem for problem in map(_problem, self.runs) if problem]
+        if worlds[0] != worlds[1]:
+            found.append(
+                f"the arms do not play the same worlds: {self.arms[0]} {worlds[0]}, {self.arms[1]} {worlds[1]}"
+            )
+        return found
+
     def summary(self) -> dict[str, Any]:
         """Everything in numbers, as summary.json holds it; not-a-number is null there."""
         by_status: dict[str, int] = dict.fromkeys(("finished", "failed", "partial", "waiting"), 0)
@@ -140,7 +152,7 @@ class Results:
         return finite(
             {
                 "verdict": {"result": self.winner, "sentence": self.sentence, **asdict(self.verdict)},
-                "completeness": {"planned": len(self.runs), **by_status},
+                "completeness": {"planned": len(self.runs), **by_status, "problems": self.problems},
                 "random_score": self.random_score,
                 "arms": {
                     arm: {
@@ -173,6 +185,21 @@ class Results:
             "error": result.outcome.get("how") if result.status == "failed" else None,
             "log_tail": result.outcome.get("log_tail") if result.status == "failed" else None,
         }
+
+
+def _problem(result: RunResults) -> str | None:
+    name = result.run.run_id
+    if result.status == "failed":
+        return f"{name} failed ({result.outcome.get('how')}); see {result.run.log}"
+    if result.status != "finished":
+        return f"{name} is not finished; --resume goes on with it"
+    if not len(result.scores.x):
+        return (
+            f"{name} has no score: no episode ended in its {result.agent_steps:,} agent-steps; give it a larger budget"
+        )
+    if not np.isfinite(result.scores.y).all():
+        return f"{name} has scores that are not numbers: it diverged"
+    return None
 
 
 def read_results(

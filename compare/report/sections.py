@@ -193,19 +193,22 @@ def _runs(results: Results) -> str:
     about = f"{len(results.runs)} planned: " + ", ".join(f"{count} {status}" for status, count in counts.items()) + "."
     if counts["finished"] < len(results.runs):
         about += " Nothing is concluded while runs are missing: those that fail are rarely a random choice."
+    problems = "".join(f"<li>{escape(problem)}</li>" for problem in results.problems)
+    problems = f"<ul>{problems}</ul>" if problems else ""
     head = ["arm", "seed", "state", "final score", "agent-steps", "gradient updates", "wall-clock", "agent-steps/s"]
-    return _section("runs", "Runs", about, _table(head, rows, 3) + logs)
+    return _section("runs", "Runs", about, _table(head, rows, 3) + problems + logs)
 
 
 def stage_seconds(runs: list[RunResults]) -> dict[str, float]:
-    """Seconds by stage, summed over records and averaged over runs."""
+    """Seconds by stage, summed over records and averaged over runs; a stage that is given in parts only by them."""
     totals: dict[str, float] = {}
     for result in runs:
         for record in result.records:
             for name, value in record.values.items():
                 if name.startswith(SECONDS) and math.isfinite(value):
                     totals[name.removeprefix(SECONDS)] = totals.get(name.removeprefix(SECONDS), 0.0) + value
-    return {name: seconds / len(runs) for name, seconds in totals.items()}
+    parted = {name for name in totals if any(other.startswith(f"{name}_") for other in totals)}
+    return {name: seconds / len(runs) for name, seconds in totals.items() if name not in parted}
 
 
 def _throughput(results: Results) -> str:
