@@ -26,11 +26,24 @@ class ActionCodec:
     def decode(
         self, actions: npt.NDArray[Any], primary: npt.NDArray[np.int32], vibe_actions: npt.NDArray[np.int32]
     ) -> None:
-        """Writes indices of the engine's action table; 0 in `vibe_actions` means no vibe. All arrays: [rows]."""
+        """Writes indices of the engine's action table; 0 in `vibe_actions` means no vibe. All arrays: [rows].
+
+        ValueError when an agent sends a number outside `space`: the engine would only count it as a failed action.
+        """
         if self.vibes:
+            if actions.min() < 0 or actions.max() >= self.space.n:
+                raise _outside(actions, int(self.space.n))
             with_vibe = actions >= self.primary
             move, vibe = np.divmod(actions - self.primary, self.vibes)
             primary[:] = np.where(with_vibe, move, actions)
             vibe_actions[:] = np.where(with_vibe, self.primary + vibe, 0)
-        elif actions is not primary:
+            return
+        if actions is not primary:
             np.copyto(primary, actions, casting="same_kind")
+        # As unsigned numbers negative ones are large: one comparison for both ends.
+        if primary.view(np.uint32).max() >= self.primary:
+            raise _outside(primary, self.primary)
+
+
+def _outside(actions: npt.NDArray[Any], count: int) -> ValueError:
+    return ValueError(f"actions must be 0 to {count - 1}, got {actions.min()} to {actions.max()}")

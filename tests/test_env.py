@@ -157,6 +157,20 @@ def test_vibes_travel_with_the_move_as_upstream_encodes_them() -> None:
         np.testing.assert_array_equal(env.step(actions)[0], upstream.step(actions)[0])
 
 
+@pytest.mark.parametrize("action", [-1, 5, 2**31 - 1])
+def test_actions_outside_the_space_are_refused(action: int) -> None:
+    env = small()
+    env.reset()
+    with pytest.raises(ValueError, match="0 to 4"):
+        env.step(np.array([0, action, 1], dtype=np.int32))
+    config = make_game("arena", 1)
+    config.game.actions.change_vibe = ChangeVibeActionConfig(vibes=ChangeVibeActionConfig().vibes[:2])
+    env = MettaPufferEnv(config, engine="published")
+    env.reset()
+    with pytest.raises(ValueError, match="0 to 14"):
+        env.step(np.array([action if action != 5 else 15], dtype=np.int32))
+
+
 def test_desync_cuts_the_first_episode_only_and_does_not_report_it() -> None:
     env = small(num_worlds=8, desync_episodes=True)
     env.reset()

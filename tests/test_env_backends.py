@@ -12,6 +12,8 @@ OPTIONS = {"num_agents": 3, "num_worlds": 2, "max_steps": 10, "engine": "publish
 
 
 def make(backend: str, **vec: Any) -> Any:
+    if backend == "Multiprocessing":
+        vec["overwork"] = True  # two workers, whatever the number of cores
     return pufferlib.vector.make(MettaPufferEnv, env_kwargs=OPTIONS, backend=backend, seed=3, **vec)
 
 
