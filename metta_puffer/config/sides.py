@@ -22,7 +22,8 @@ FINAL_ROLLOUTS = 32  # rollouts without an update at the end of PuffeRL's stock 
 @dataclass(frozen=True)
 class Side:
     name: Literal["puffer", "native"]
-    trainer: str  # whose arithmetic this is
+    trainer: str  # whose arithmetic this is, in words
+    version: str  # 3.0.23 or 3.0.0; 2025-07, 2026-01 or ours
     loaded: Loaded[Any]
     machine: Machine
     sizes: Sizes
@@ -141,6 +142,7 @@ def puffer_side(
     return Side(
         "puffer",
         f"pufferlib{'-core' if version == '3.0.23' else ''} {version}",
+        version,
         loaded,
         machine,
         sizes,
@@ -235,7 +237,7 @@ def native_side(
         q.given("learning_rate_last", optimizer.learning_rate, "per update", "trainer.optimizer.learning_rate")
     _buffers(q, sizes, loaded)
     title = "our native trainer" if semantics == "ours" else f"Metta's trainer of {semantics}"
-    return Side("native", title, loaded, machine, sizes, allocation, q)
+    return Side("native", title, semantics, loaded, machine, sizes, allocation, q)
 
 
 def _key(loaded: Loaded[Any], key: str) -> tuple[Any, str]:
