@@ -16,12 +16,12 @@ from metta_puffer.env_seeds import DerivedSeeds, EpisodeSeeds, FixedSeeds, SeedR
 from metta_puffer.errors import UserError, did_you_mean
 from metta_puffer.games import game_options as options_of
 from metta_puffer.games import make_game
+from metta_puffer.games.options import check_whole_number
 
 DEFAULT_ENGINE: EngineName = "published"
 
 Autoreset = Literal["same_step", "upstream"]
 RENDER_MODES = (None, "auto", "ansi")
-UINT32 = 2**32
 
 
 class MettaPufferEnv(PufferEnv):
@@ -30,7 +30,7 @@ class MettaPufferEnv(PufferEnv):
     game: a name from `metta_puffer.games.list_games()`, or a MettaGridConfig, which is left unchanged.
     num_agents: agents a world (None: the game's own number). The attribute `num_agents` counts all worlds' agents.
     engine: "native" or "published". num_threads: threads that step the worlds (native only).
-    seed: 0 to 2**32 - 1.
+    seed: 0 or more; PufferLib makes the seeds of later envs out of the first by counting and multiplying.
     buf: PufferLib's buffers; None makes them. Worlds write into them directly.
     game_options: the game's own options, and
 
@@ -68,9 +68,10 @@ class MettaPufferEnv(PufferEnv):
         _check_choice("episode_seeds", episode_seeds, get_args(EpisodeSeeds))
         _check_choice("autoreset", autoreset, get_args(Autoreset))
         _check_choice("render_mode", render_mode, RENDER_MODES)
-        _check_count("num_worlds", num_worlds)
-        _check_count("num_threads", num_threads)
-        _check_seed(seed)
+        _check_choice("desync_episodes", desync_episodes, (False, True))
+        check_whole_number("num_worlds", num_worlds, 1)
+        check_whole_number("num_threads", num_threads, 1)
+        check_whole_number("seed", seed, 0)
         self.config = _make_config(game, num_agents, game_options)
         self.render_mode = "ansi"
         self.num_worlds = num_worlds
@@ -117,7 +118,7 @@ class MettaPufferEnv(PufferEnv):
     def reset(self, seed: int | None = None) -> tuple[npt.NDArray[np.uint8], list[dict[str, float]]]:
         """Begins a new episode in every world; `seed` restarts the sequence of episodes. `info` is empty."""
         if seed is not None:
-            _check_seed(seed)
+            check_whole_number("seed", seed, 0)
             self._seeds.reseed(seed)
         self._ended.clear()
         for world in range(self.num_worlds):
@@ -253,16 +254,4 @@ def _check_choice(name: str, value: object, known: tuple[Any, ...]) -> None:
             key=name,
             value=value,
             remedy=f"use one of {', '.join(repr(one) for one in known)}",
-        )
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UserError("this must be a whole number of at least 1", key=name, value=value, remedy="choose 1 or more")
-
-
-def _check_seed(seed: object) -> None:
-    if not isinstance(seed, int | np.integer) or not 0 <= int(seed) < UINT32:
-        raise UserError(
-            "a seed is a whole number from 0 to 2**32 - 1", key="seed", value=seed, remedy="choose another seed"
         )

@@ -233,6 +233,13 @@ def test_render_shows_every_agent() -> None:
     assert env.render_mode == "ansi"
 
 
+@pytest.mark.parametrize("episode_seeds", ["derived", "fixed"])
+def test_seeds_may_be_large(episode_seeds: Any) -> None:
+    env = small(seed=2**40 + 1, episode_seeds=episode_seeds)
+    env.reset(seed=np.int64(2**33))
+    env.step(np.zeros(3, dtype=np.int32))
+
+
 def test_step_before_reset() -> None:
     with pytest.raises(RuntimeError, match="reset"):
         small().step(np.zeros(3, dtype=np.int32))
@@ -248,8 +255,10 @@ def test_step_before_reset() -> None:
         ({"autoreset": "same"}, "autoreset"),
         ({"engine": "publised"}, "'published'"),
         ({"num_worlds": 0}, "num_worlds"),
+        ({"num_worlds": 2.5}, "num_worlds"),
+        ({"desync_episodes": "yes"}, "desync_episodes"),
         ({"seed": -1}, "seed"),
-        ({"seed": 2**32}, "seed"),
+        ({"seed": 0.5}, "seed"),
         ({"num_threads": 2}, "num_threads"),
         ({"render_mode": "human"}, "render_mode"),
         ({"game": "aren"}, "'arena'"),

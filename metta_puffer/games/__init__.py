@@ -11,8 +11,10 @@ from metta_puffer.games.options import Game
 __all__ = ["game_options", "list_games", "make_game"]
 
 _GAMES: dict[str, Game[Any]] = {
-    "arena": Game(arena.ArenaOptions, arena.DEFAULT_AGENTS, arena.make_arena),
-    "navigation": Game(navigation.NavigationOptions, navigation.DEFAULT_AGENTS, navigation.make_navigation),
+    "arena": Game(arena.ArenaOptions, arena.DEFAULT_AGENTS, arena.MAX_AGENTS, arena.make_arena),
+    "navigation": Game(
+        navigation.NavigationOptions, navigation.DEFAULT_AGENTS, navigation.MAX_AGENTS, navigation.make_navigation
+    ),
 }
 
 

@@ -24,7 +24,6 @@ from mettagrid.mapgen.mapgen import MapGenConfig
 from mettagrid.mapgen.scenes.varied_terrain import VariedTerrainConfig
 from pydantic import Field
 
-from metta_puffer.errors import UserError
 from metta_puffer.games.converters import COOLDOWN, MAX_AMOUNT, Converter, converter_object, tick_handler
 from metta_puffer.games.options import GameOptions
 
@@ -46,10 +45,6 @@ class NavigationOptions(GameOptions):
 
 def make_navigation(num_agents: int, options: NavigationOptions) -> MettaGridConfig:
     """One room for all agents. Altars have a heart from the end of the first env step, and hold one at most."""
-    if not 1 <= num_agents <= MAX_AGENTS:
-        raise UserError(
-            "navigation takes 1 to 24 agents a world", key="num_agents", value=num_agents, remedy="choose 1 to 24"
-        )
     limits = {"heart": MAX_AMOUNT}
     altar = Converter("altar", outputs={"heart": 1}, max_output=1, cooldown=options.altar_cooldown - 1)
     altar_config = converter_object(altar, limits, initial_amount=0)

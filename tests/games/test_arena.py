@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -325,7 +326,7 @@ def test_two_hundred_tokens_suffice_for_a_full_room(variant: str) -> None:
     ("options", "message"),
     [
         ({"ore_rewrd": 1}, "ore_reward"),
-        ({"variant": "basic_esay"}, "variant"),
+        ({"variant": "basic_esay"}, "variant.*Did you mean 'basic_easy'"),
         ({"max_steps": 0}, "max_steps"),
         ({"mines": -1}, "mines"),
         ({"agents_per_instance": 5}, "divisor of 24"),
@@ -337,7 +338,7 @@ def test_bad_options_are_named(options: dict[str, object], message: str) -> None
         make_game("arena", 24, **options)
 
 
-@pytest.mark.parametrize("num_agents", [0, 65])
-def test_bad_agent_count(num_agents: int) -> None:
+@pytest.mark.parametrize("num_agents", [0, 65, "6", 2.5, True])
+def test_bad_agent_count(num_agents: Any) -> None:
     with pytest.raises(UserError, match="num_agents"):
         make_game("arena", num_agents)
