@@ -271,14 +271,14 @@ def repeated_seeds(side: Side) -> Iterator[Finding]:
         return  # worlds of our trainer have seeds of their own
     if side.name == "puffer" and side.loaded.model.vec.backend == "PufferEnv":
         return
-    distinct, built = side.value("distinct_env_seeds"), side.sizes.envs
+    distinct, built = side.value("distinct_env_seeds"), side.value("envs")
     if distinct < built:
         yield Finding(
             "env-seeds-repeat",
             "warning",
             side.name,
             "several worlds run on the same seed",
-            f"{built:,} environments on {side.value('workers')} workers use {distinct:,} distinct seeds",
+            f"{built:,} worlds on {side.value('workers')} workers use {distinct:,} distinct seeds",
             "derive the seed from the world's own index, as metta_puffer's environment does from seed and index",
         )
 
@@ -325,8 +325,8 @@ def unresolved_defaults(side: Side) -> Iterator[Finding]:
 
 
 def final_rollouts(side: Side) -> Iterator[Finding]:
-    if side.name == "puffer":
-        collected = side.value("agent_steps_collected_per_epoch")
+    collected = side.value("agent_steps_collected_per_epoch")
+    if side.name == "puffer" and side.value("final_agent_steps") > side.value("total_epochs") * collected:
         yield Finding(
             "final-rollouts",
             "note",

@@ -75,6 +75,7 @@ def puffer_side(
         ),
     )
     _worlds(q, sizes)
+    _vector_seeds(q, sizes)
     q.given("bptt_horizon", sizes.bptt_horizon, "agent-steps", "train.bptt_horizon")
     if config.train.batch_size == "auto":
         q.derived(
@@ -115,14 +116,16 @@ def puffer_side(
         "num_minibatches",
     )
     _budget(q, sizes)
+    # Files that name a game are ours, and our `puffer train` stops at the budget.
+    final_rollouts = 0 if "env.game" in loaded.sources else FINAL_ROLLOUTS
     q.derived(
         "final_agent_steps",
-        a.final_agent_steps(sizes.total_timesteps, sizes.collected, FINAL_ROLLOUTS),
+        a.final_agent_steps(sizes.total_timesteps, sizes.collected, final_rollouts),
         "agent-steps",
         "(total_epochs + final_rollouts) * agent_steps_collected_per_epoch",
         "total_epochs",
         "agent_steps_collected_per_epoch",
-        final_rollouts=(FINAL_ROLLOUTS, "rollouts without an update at the end of PuffeRL's stock train()"),
+        final_rollouts=(final_rollouts, "rollouts without an update at the end of PuffeRL's stock train()"),
     )
     epochs = max(1, sizes.total_timesteps // sizes.batch_size)
     q.given("learning_rate_first", config.train.learning_rate, "per update", "train.learning_rate")
@@ -191,6 +194,10 @@ def native_side(
         groups=(sizes.groups, f"trainer.async_factor in {loaded.source('trainer.async_factor')}"),
     )
     _worlds(q, sizes)
+    if semantics == "ours":
+        q.derived("distinct_env_seeds", sizes.envs, "seeds", "envs", "envs")
+    else:
+        _vector_seeds(q, sizes)
     q.given("bptt_horizon", sizes.bptt_horizon, "agent-steps", "trainer.bptt_horizon")
     fitted = "row_policy exact fits it to whole rows for every agent"
     asked = trainer.batch_size == sizes.batch_size
@@ -264,13 +271,18 @@ def _worlds(q: Quantities, sizes: Sizes) -> None:
         "agents_per_env",
     )
     q.derived("groups", sizes.groups, "groups", "envs // envs_per_forward", "envs", "envs_per_forward")
+
+
+def _vector_seeds(q: Quantities, sizes: Sizes) -> None:
+    """Worlds of one environment object have seeds of their own; objects get theirs from pufferlib's vectorization."""
     q.derived(
         "distinct_env_seeds",
-        a.distinct_env_seeds(sizes.envs, sizes.workers),
+        a.distinct_env_seeds(sizes.envs, sizes.workers) * sizes.worlds_per_env,
         "seeds",
-        "workers + ceil(env_objects / workers) - 1",
+        "(workers + ceil(env_objects / workers) - 1) * worlds_per_env",
         "workers",
         env_objects=(sizes.envs, "environment objects"),
+        worlds_per_env=(sizes.worlds_per_env, "worlds of one environment object"),
     )
 
 
