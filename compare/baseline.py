@@ -22,6 +22,17 @@ def worlds_of(env: EnvPlan) -> dict[str, object]:
     return {"game": env.game, "game_options": env.game_options, "agents_per_world": env.agents_per_world}
 
 
+def same_worlds(a: EnvPlan, b: EnvPlan) -> bool:
+    """Whether both play the same game: an option left out is one at its default."""
+    if worlds_of(a) == worlds_of(b):
+        return True
+    # Imported on use: games bring the engine's config language with them.
+    from metta_puffer.games import game_options
+
+    filled = [{**worlds_of(env), "game_options": {**game_options(env.game), **env.game_options}} for env in (a, b)]
+    return filled[0] == filled[1]
+
+
 def random_baseline(env: EnvPlan, out: Path) -> Baseline:
     """Measured once and kept in `out`. Raises UserError for worlds that cannot be built."""
     question = {**worlds_of(env), "engine": env.engine, "episodes": EPISODES, "seed": SEED}

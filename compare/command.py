@@ -11,17 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich_argparse import RichHelpFormatter
 
-from compare import figure, rundir
+from compare import rundir
 from compare.baseline import random_baseline
-from compare.plan import ARMS, Request, plan_runs
+from compare.plan import Request, plan_runs
 from compare.progress import display_for
 from compare.provenance import provenance
-from compare.report import write_report
-from compare.results import Results, read_results, write_summary
 from compare.runs import physical_cores, run_all
 from compare.worker import EXIT_STOPPED
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
-from metta_puffer.tracking import store
 
 EXIT_INCOMPLETE = 1
 PROVENANCE_FILE = "provenance.json"
@@ -91,8 +88,10 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         console.print(f"The random policy scores {baseline.mean:.3f}.", highlight=False)
         group = options.out.resolve().name if options.wandb else None
         completed = run_all(runs, jobs=jobs, display=display_for(console), wandb_group=group)
-        results = read_results(runs, ARMS, baseline.mean, made)
-        write_results(results, options.out)
+        # Imported on use: statistics, drawing and database take seconds that a wrong flag need not wait for.
+        from compare.outputs import write_outputs
+
+        results = write_outputs(runs, options.out, baseline, made)
     console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)
     console.print(results.sentence, highlight=False, markup=False, soft_wrap=True)
     for problem in results.problems:
@@ -116,11 +115,3 @@ def _open_folder(out: Path, *, resume: bool) -> None:
         raise UserError(
             f"cannot write here ({error.strerror})", file=str(out), remedy="choose an --out that you may write to"
         ) from error
-
-
-def write_results(results: Results, out: Path) -> None:
-    store.merge(out / "results.duckdb", [(result.row(out), result.records) for result in results.runs])
-    write_summary(results, out / "summary.json")
-    figure.draw(results, out)
-    figure.write_csv(results, out / "curves.csv")
-    write_report(results, out / "report.html")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from compare import rundir
-from compare.baseline import worlds_of
+from compare.baseline import same_worlds, worlds_of
 from compare.curves import Curve, Floats, align, curve
 from compare.plan import arithmetic, differences
 from compare.rundir import Run, Status
@@ -135,12 +135,11 @@ class Results:
     @cached_property
     def problems(self) -> list[str]:
         """What keeps the verdict from being complete, or the arms from being comparable, and what to do about it."""
-        worlds = [worlds_of(self.of(arm)[0].run.plan.env) for arm in self.arms]
         found = [problem for problem in map(_problem, self.runs) if problem]
-        if worlds[0] != worlds[1]:
-            found.append(
-                f"the arms do not play the same worlds: {self.arms[0]} {worlds[0]}, {self.arms[1]} {worlds[1]}"
-            )
+        worlds = [self.of(arm)[0].run.plan.env for arm in self.arms]
+        if not same_worlds(*worlds):
+            described = (f"{arm} {worlds_of(env)}" for arm, env in zip(self.arms, worlds, strict=True))
+            found.append(f"the arms do not play the same worlds: {', '.join(described)}")
         return found
 
     def summary(self) -> dict[str, Any]:
