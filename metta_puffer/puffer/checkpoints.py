@@ -54,38 +54,44 @@ def save_resume_state(trainer: Any, plan: RunPlan, progress: Progress, model_pat
     os.replace(partial, path)
 
 
-def restore(trainer: Any, plan: RunPlan) -> Progress:
-    """Puts a fresh PuffeRL back to where the run in plan.run_dir stopped; Progress() where nothing was saved.
+@dataclass(frozen=True)
+class Saved:
+    """What a run folder holds for going on: a checked resume state and the model file it names."""
 
-    Raises UserError when the saved run is another one, or its files are damaged.
+    state: dict[str, Any]
+    model_path: str
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(**self.state["progress"])
+
+
+def read_saved(plan: RunPlan) -> Saved | None:
+    """The saved run in plan.run_dir, None where there is none. Nothing is built for it.
+
+    Raises UserError when the saved run is another one than the plan's, or its files are damaged.
     """
     path = Path(plan.run_dir) / RESUME_FILE
     if not path.exists():
-        return Progress()
+        return None
     state = load_file(path)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError("is no resume state of this version", file=str(path), remedy="start the run in a new folder")
     require_same_plan(state["plan"], compared(plan), path)
-    load_policy(trainer.uncompiled_policy, path.with_name(state["model_name"]))
+    model_path = path.with_name(state["model_name"])
+    load_file(model_path)
+    return Saved(state, str(model_path))
+
+
+def restore(trainer: Any, saved: Saved) -> None:
+    """Puts a fresh PuffeRL back to where the saved run stopped. Raises UserError when the weights do not fit it."""
+    state = saved.state
+    load_policy(trainer.uncompiled_policy, saved.model_path)
     trainer.optimizer.load_state_dict(state["optimizer"])
     trainer.scheduler.load_state_dict(state["scheduler"])
-    progress = Progress(**state["progress"])
-    trainer.epoch, trainer.global_step = progress.epoch, state["global_step"]
+    trainer.epoch, trainer.global_step = saved.progress.epoch, state["global_step"]
     trainer.last_log_step = trainer.global_step
     restore_random_state(state["random"])
-    return progress
-
-
-def saved_progress(run_dir: str) -> Progress:
-    """How far the run in `run_dir` came, without building anything."""
-    path = Path(run_dir) / RESUME_FILE
-    return Progress(**load_file(path)["progress"]) if path.exists() else Progress()
-
-
-def newest_checkpoint(run_dir: str) -> str | None:
-    """The model file that a resume would start from, a path; None where nothing was saved."""
-    path = Path(run_dir) / RESUME_FILE
-    return str(path.with_name(load_file(path)["model_name"])) if path.exists() else None
 
 
 def publish_model(checkpoint: str | None, run_dir: str) -> str | None:
