@@ -180,6 +180,27 @@ def allocate_rows(rows: int, agents_per_forward: int, group_count: int, bptt_hor
     return RowAllocation(collected, collected - rows * T, rows - spliced, spliced, recvs)
 
 
+@dataclass(frozen=True)
+class RowSpan:
+    """Neighbouring rows with the same fate: filled once, filled again, or spliced from two trajectories."""
+
+    start: int
+    length: int
+    fate: Literal["clean", "overwritten", "spliced"]
+
+
+def row_spans(rows: int, agents_per_forward: int, group_count: int, bptt_horizon: int) -> list[RowSpan]:
+    """The map of the buffer after one rollout by the rule of `allocate_rows`, from row 0 on."""
+    wrapped = finished_blocks(rows, agents_per_forward) * agents_per_forward - rows
+    spliced = allocate_rows(rows, agents_per_forward, group_count, bptt_horizon).spliced_rows
+    spans = [
+        RowSpan(0, wrapped, "overwritten"),
+        RowSpan(wrapped, spliced, "spliced"),
+        RowSpan(wrapped + spliced, rows - wrapped - spliced, "clean"),
+    ]
+    return [span for span in spans if span.length]
+
+
 RowFit = Literal["fits", "drops", "overflows"]
 
 

@@ -1,5 +1,6 @@
 """The audit of one or two sides: quantities side by side, mismatches, findings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,12 +82,12 @@ def mismatches(puffer: Side, native: Side) -> tuple[Mismatch, ...]:
     return tuple(found)
 
 
-def as_json(result: Audit) -> dict[str, Any]:
-    """The JSON of the contract. Infinite rates become null."""
+def as_json(result: Audit, reconciled: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON of the contract; `reconciled` is what `reconcile --match everything` would give."""
     return {
         "puffer": result.puffer.quantities.values_by_name(),
         "native": result.native.quantities.values_by_name(),
         "mismatches": [vars(mismatch) for mismatch in result.mismatches],
         "findings": [vars(finding) for finding in result.findings],
-        "reconciled": {},
+        "reconciled": dict(reconciled),
     }

@@ -7,9 +7,10 @@ import pytest
 from metta_puffer.config import arithmetic as a
 
 
-def simulate(rows: int, n: int, groups: int, horizon: int) -> tuple[int, int, int, list[int]]:
-    """Metta's experience buffer, cell by cell: (collected, overwritten, spliced rows, recvs of each group)."""
+def simulate(rows: int, n: int, groups: int, horizon: int) -> tuple[int, int, list[str], list[int]]:
+    """Metta's experience buffer, cell by cell: (collected, overwritten, fate of each row, recvs of each group)."""
     writer = [[-1] * horizon for _ in range(rows)]  # which visit wrote each cell
+    written = [0] * rows  # cells written into each row
     slots = [[group * n + i for i in range(n)] for group in range(groups)]
     position, visit = [0] * groups, list(range(groups))
     free, full, collected, group, visits = groups * n % rows, 0, 0, 0, groups
@@ -17,6 +18,7 @@ def simulate(rows: int, n: int, groups: int, horizon: int) -> tuple[int, int, in
     while full < rows:
         for slot in slots[group]:
             writer[slot][position[group]] = visit[group]
+            written[slot] += 1
         collected += n
         recvs[group] += 1
         position[group] += 1
@@ -27,9 +29,12 @@ def simulate(rows: int, n: int, groups: int, horizon: int) -> tuple[int, int, in
             visits += 1
             full += n
         group = (group + 1) % groups
-    spliced = sum(len(set(row)) > 1 for row in writer)
+    fates = [
+        "spliced" if len(set(row)) > 1 else "overwritten" if count > horizon else "clean"
+        for row, count in zip(writer, written, strict=True)
+    ]
     kept = sum(cell >= 0 for row in writer for cell in row)
-    return collected, collected - kept, spliced, recvs
+    return collected, collected - kept, fates, recvs
 
 
 def test_row_allocation_equals_the_simulation() -> None:
@@ -38,11 +43,15 @@ def test_row_allocation_equals_the_simulation() -> None:
         n, groups, horizon = generator.randint(1, 6), generator.randint(1, 5), generator.randint(1, 5)
         rows = generator.randint(n * groups, n * groups * 4 + 7)
         found = a.allocate_rows(rows, n, groups, horizon)
-        collected, overwritten, spliced, recvs = simulate(rows, n, groups, horizon)
+        collected, overwritten, fates, recvs = simulate(rows, n, groups, horizon)
         shape = (rows, n, groups, horizon)
+        spliced = fates.count("spliced")
         assert (found.collected, found.overwritten, found.spliced_rows) == (collected, overwritten, spliced), shape
         assert found.recvs_per_group == tuple(recvs), shape
         assert found.clean_rows == rows - spliced, shape
+        spans = a.row_spans(rows, n, groups, horizon)
+        assert [span.fate for span in spans for _ in range(span.length)] == fates, shape
+        assert [span.start for span in spans] == [sum(s.length for s in spans[:i]) for i in range(len(spans))]
 
 
 @pytest.mark.parametrize(
