@@ -133,6 +133,7 @@ def toy_plan(run_dir: Path | str, **changes: Any) -> RunPlan:
             actor_advantage="cached",
             truncation="bootstrap",
             row_end="bootstrap",
+            training_state="stored",
             rollout_state="carry",
             reset_state_on_done=True,
         ),
