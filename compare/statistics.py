@@ -90,6 +90,8 @@ class Verdict:
             start = f"Fewer than {self.seeds_to_decide} seeds an arm never decide here"
         else:
             start = f"This many seeds show only differences of about {self.detectable_difference:.3g} or more"
+        if math.isnan(self.difference.low):
+            return f"{start}."
         if self.seeds_needed is None:
             return f"{start}; the difference seen is too small to be shown by {MAX_SEEDS_NEEDED:,} seeds an arm."
         return (
