@@ -52,6 +52,7 @@ class RecallEnv(pufferlib.PufferEnv):
         self.single_action_space = gymnasium.spaces.Discrete(actions)
         self.num_agents = num_agents
         self.config = TINY_GAME
+        self.agents_per_batch = num_agents  # what PuffeRL reads of a vectorized environment
         self.length, self.truncates = length, truncates
         super().__init__(buf)
         self._seed = seed
