@@ -134,7 +134,7 @@ def main() -> None:
         print(made)
         return
     page = PAGE.read_text()
-    PAGE.write_text(re.sub(r"(<!-- tables -->\n).*(\n<!-- end -->)", rf"\1\n{made}\n\2", page, flags=re.DOTALL))
+    PAGE.write_text(re.sub(r"(<!-- tables -->\n).*(<!-- end -->)", rf"\1\n{made}\n\n\2", page, flags=re.DOTALL))
 
 
 if __name__ == "__main__":

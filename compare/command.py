@@ -12,6 +12,7 @@ from rich.console import Console
 from rich_argparse import RichHelpFormatter
 
 from compare import rundir
+from compare.adding import added_runs, parse_addition, remember
 from compare.baseline import random_baseline
 from compare.plan import Request, plan_runs
 from compare.progress import display_for
@@ -47,6 +48,13 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--engine", choices=("published", "native"), help="engine of both arms (default: as configured)"
     )
+    result.add_argument(
+        "--add",
+        action="append",
+        default=[],
+        metavar="ARM=DIR",
+        help="a run made elsewhere joins as one of ARM (puffer, native, or a further arm); may be repeated",
+    )
     result.add_argument("--wandb", action="store_true", help="log to wandb too; offline with WANDB_MODE=offline")
     return result
 
@@ -80,8 +88,10 @@ def compare(options: argparse.Namespace, console: Console) -> int:
     with ExitStack() as stack:
         _open_folder(options.out, resume=options.resume)
         stack.enter_context(rundir.locked(options.out, wait=False))
+        added = added_runs([parse_addition(text) for text in options.add], runs, options.out)
         for run in runs:
             rundir.claim(run)
+        remember(added, options.out)
         made = provenance()
         rundir.write_json(options.out / PROVENANCE_FILE, made)
         baseline = random_baseline(runs[0].plan.env, options.out)
@@ -91,7 +101,7 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         # Imported on use: statistics, drawing and database take seconds that a wrong flag need not wait for.
         from compare.outputs import write_outputs
 
-        results = write_outputs(runs, options.out, baseline, made)
+        results = write_outputs([*runs, *added], options.out, baseline, made)
     console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)
     console.print(results.sentence, highlight=False, markup=False, soft_wrap=True)
     for problem in results.problems:

@@ -41,7 +41,7 @@ def draw(results: Results, folder: Path) -> None:
     if panels[0].get_legend_handles_labels()[0]:
         panels[0].legend(frameon=False, loc="upper left")
     figure.suptitle(
-        f"{' and '.join(results.arms)}: mean (bold) and ±1 standard deviation over seeds (shaded), single seeds (thin)",
+        "Mean over seeds (bold), ±1 standard deviation (shaded), single seeds (thin)",
         fontsize=10,
     )
     for name in ("curves.png", "curves.svg"):

@@ -6,7 +6,6 @@ from typing import Any
 
 from compare import figure
 from compare.baseline import Baseline
-from compare.plan import ARMS
 from compare.report import write_report
 from compare.results import Results, read_results, write_summary
 from compare.rundir import Run
@@ -15,7 +14,7 @@ from metta_puffer.tracking import store
 
 def write_outputs(runs: Sequence[Run], out: Path, baseline: Baseline, provenance: dict[str, Any]) -> Results:
     """Write results.duckdb, summary.json, curves.png, .svg and .csv, and report.html, each whole or not at all."""
-    results = read_results(runs, ARMS, baseline.mean, provenance)
+    results = read_results(runs, baseline.mean, provenance)
     store.merge(out / "results.duckdb", [(result.row(out), result.records) for result in results.runs])
     write_summary(results, out / "summary.json")
     figure.draw(results, out)

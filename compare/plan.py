@@ -71,19 +71,19 @@ class Difference:
     """A value that the arms' plans do not share; None where a plan has no such value."""
 
     path: str
-    a: Any
-    b: Any
+    values: tuple[Any, ...]  # in order of the plans
 
     @property
     def group(self) -> str:
         return self.path.partition(".")[0]
 
 
-def differences(a: RunPlan, b: RunPlan) -> list[Difference]:
-    """What differs between two arms, read from their plans."""
-    left, right = flat(a), flat(b)
-    paths = [*left, *(path for path in right if path not in left)]
-    return [Difference(path, left.get(path), right.get(path)) for path in paths if left.get(path) != right.get(path)]
+def differences(*plans: RunPlan) -> list[Difference]:
+    """What differs between arms, read from their plans."""
+    flats = [flat(plan) for plan in plans]
+    paths = dict.fromkeys(path for values in flats for path in values)
+    found = (Difference(path, tuple(values.get(path) for values in flats)) for path in paths)
+    return [difference for difference in found if any(value != difference.values[0] for value in difference.values)]
 
 
 def arithmetic(plan: RunPlan) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,9 @@ class RunResults:
 
 @dataclass(frozen=True)
 class Results:
-    """A whole comparison. `arms` are its two arms in order: the verdict's a and b."""
+    """A whole comparison. The first two of `arms` are the verdict's a and b; others are shown beside them."""
 
-    arms: tuple[str, str]
+    arms: tuple[str, ...]
     runs: list[RunResults]
     random_score: float | None  # of the random policy on the same worlds; None where it is unknown
     provenance: dict[str, Any]
@@ -96,34 +97,43 @@ class Results:
     def of(self, arm: str) -> list[RunResults]:
         return [result for result in self.runs if result.run.arm == arm]
 
-    @cached_property
-    def aligned(self) -> tuple[Floats, dict[str, Floats]]:
-        """Grid in agent-steps and each arm's curves on it; runs that are not finished are rows of NaN."""
-        grid, rows = align([result.scores if result.status == "finished" else None for result in self.runs])
-        return grid, {
-            arm: rows[[index for index, result in enumerate(self.runs) if result.run.arm == arm]] for arm in self.arms
-        }
+    def aligned(self, a: str, b: str) -> tuple[Floats, tuple[Floats, Floats]]:
+        """Grid in agent-steps inside the range of both arms, and their curves on it, [seeds, points] each.
+
+        Runs that are not finished are rows of NaN. Without any common range there is one point, unknown to all.
+        """
+        runs = [*self.of(a), *self.of(b)]
+        grid, rows = align([run.scores if run.status == "finished" else None for run in runs])
+        if not len(grid):
+            grid, rows = np.zeros(1), np.full((len(runs), 1), np.nan)
+        return grid, (rows[: len(self.of(a))], rows[len(self.of(a)) :])
+
+    def compare(self, a: str, b: str) -> Verdict:
+        return compare_arms(*self.aligned(a, b)[1])
 
     @cached_property
     def verdict(self) -> Verdict:
-        grid, curves = self.aligned
-        if not len(grid):  # nothing finished: nothing is known of any run
-            unknown = {arm: np.full((len(self.of(arm)), 1), np.nan) for arm in self.arms}
-            return compare_arms(*(unknown[arm] for arm in self.arms))
-        return compare_arms(*(curves[arm] for arm in self.arms))
+        return self.compare(*self.arms[:2])
 
-    def final_score(self, result: RunResults) -> float | None:
-        """As the verdict counts it; None for a run that is not finished."""
-        index = self.of(result.run.arm).index(result)
-        grid, curves = self.aligned
-        if not len(grid):
-            return None
-        score = float(final_scores(curves[result.run.arm])[index])
-        return None if math.isnan(score) else score
+    @cached_property
+    def other_verdicts(self) -> dict[tuple[str, str], Verdict]:
+        """Of the pairs with a further arm in them. One by one, with no correction for their number."""
+        return {pair: self.compare(*pair) for pair in combinations(self.arms, 2) if pair != self.arms[:2]}
+
+    @cached_property
+    def final_scores(self) -> dict[str, float]:
+        """By run id, as the verdict counts them; NaN for a run that is not finished."""
+        scores: dict[str, float] = {}
+        for arm in self.arms[1:]:
+            pair = self.arms[0], arm
+            for name, curves in zip(pair, self.aligned(*pair)[1], strict=True):
+                for result, score in zip(self.of(name), final_scores(curves), strict=True):
+                    scores.setdefault(result.run.run_id, float(score))
+        return scores
 
     @property
     def sentence(self) -> str:
-        return self.verdict.sentence(*self.arms)
+        return self.verdict.sentence(*self.arms[:2])
 
     @property
     def winner(self) -> str:
@@ -136,8 +146,14 @@ class Results:
     def problems(self) -> list[str]:
         """What keeps the verdict from being complete, or the arms from being comparable, and what to do about it."""
         found = [problem for problem in map(_problem, self.runs) if problem]
+        for arm in self.arms:
+            first = self.of(arm)[0].run
+            for other in (result.run for result in self.of(arm)[1:]):
+                changed = [difference.path for difference in differences(first.plan, other.plan)]
+                if changed:
+                    found.append(f"{other.run_id} has other settings than {first.run_id}: {', '.join(changed)}")
         worlds = [self.of(arm)[0].run.plan.env for arm in self.arms]
-        if not same_worlds(*worlds):
+        if not all(same_worlds(worlds[0], other) for other in worlds[1:]):
             described = (f"{arm} {worlds_of(env)}" for arm, env in zip(self.arms, worlds, strict=True))
             found.append(f"the arms do not play the same worlds: {', '.join(described)}")
         return found
@@ -151,6 +167,10 @@ class Results:
         return finite(
             {
                 "verdict": {"result": self.winner, "sentence": self.sentence, **asdict(self.verdict)},
+                "other_verdicts": [
+                    {"a": a, "b": b, "sentence": verdict.sentence(a, b), **asdict(verdict)}
+                    for (a, b), verdict in self.other_verdicts.items()
+                ],
                 "completeness": {"planned": len(self.runs), **by_status, "problems": self.problems},
                 "random_score": self.random_score,
                 "arms": {
@@ -163,7 +183,7 @@ class Results:
                     for arm, plan in zip(self.arms, plans, strict=True)
                 },
                 "plan_differences": [
-                    {"path": difference.path, self.arms[0]: difference.a, self.arms[1]: difference.b}
+                    {"path": difference.path, **dict(zip(self.arms, difference.values, strict=True))}
                     for difference in differences(*plans)
                 ],
                 "provenance": self.provenance,
@@ -176,7 +196,7 @@ class Results:
             "run_id": result.run.run_id,
             "seed": result.run.seed,
             "status": result.status,
-            "final_score": self.final_score(result),
+            "final_score": self.final_scores[result.run.run_id],
             "agent_steps": result.agent_steps,
             "gradient_updates": last.gradient_updates if last else 0,
             "wall_seconds": result.wall_seconds,
@@ -201,9 +221,9 @@ def _problem(result: RunResults) -> str | None:
     return None
 
 
-def read_results(
-    runs: Sequence[Run], arms: tuple[str, str], random_score: float | None, provenance: dict[str, Any]
-) -> Results:
+def read_results(runs: Sequence[Run], random_score: float | None, provenance: dict[str, Any]) -> Results:
+    """Of `runs`, arms in the order of their first runs."""
+    arms = tuple(dict.fromkeys(run.arm for run in runs))
     return Results(arms, [RunResults.read(run) for run in runs], random_score, provenance)
 
 

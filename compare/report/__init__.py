@@ -38,4 +38,4 @@ def write_report(results: Results, path: Path) -> None:
 
 def title(results: Results) -> str:
     game = results.runs[0].run.plan.env.game
-    return f"{results.arms[0]} and {results.arms[1]} on {game}"
+    return f"{', '.join(results.arms[:-1])} and {results.arms[-1]} on {game}"

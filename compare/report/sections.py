@@ -57,26 +57,26 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def _arm_key(results: Results, index: int) -> str:
-    return f'<span class="key {"ab"[index]}"></span>{escape(results.arms[index])}'
+    return f'<span class="key {"abcd"[index % 4]}"></span>{escape(results.arms[index])}'
 
 
 def _verdict(results: Results) -> str:
     verdict = results.verdict
     percent = f"{100 * verdict.confidence:g} %"
     poi = verdict.probability_of_improvement
-    a, b = results.arms
+    a, b = results.arms[:2]
     rows = []
-    for index in (0, 1):
-        runs = results.of(results.arms[index])
-        speeds = [run.agent_steps_per_second for run in runs if run.agent_steps_per_second]
+    for index, arm in enumerate(results.arms):
+        speeds = [run.agent_steps_per_second for run in results.of(arm) if run.agent_steps_per_second]
+        judged, side = (verdict, index) if index < 2 else (results.other_verdicts[results.arms[0], arm], 1)
         rows.append(
             (
                 [
                     _arm_key(results, index),
-                    f"{verdict.usable[index]} of {verdict.planned[index]}",
-                    number(verdict.mean[index]),
-                    number(verdict.standard_deviation[index]),
-                    number(verdict.interquartile_mean[index]),
+                    f"{judged.usable[side]} of {judged.planned[side]}",
+                    number(judged.mean[side]),
+                    number(judged.standard_deviation[side]),
+                    number(judged.interquartile_mean[side]),
                     number(float(np.mean(speeds)) if speeds else None, 0),
                 ],
                 False,
@@ -90,17 +90,22 @@ def _verdict(results: Results) -> str:
     facts = [
         ["area under the curve", _estimate(verdict.area_difference, signed=True)],
         [f"chance that a run of {escape(b)} ends above one of {escape(a)}", _estimate(poi, signed=False)],
-        ["smallest true difference this many seeds show 4 times in 5", number(verdict.detectable_difference)],
+        [
+            "smallest true difference this many seeds show 4 times in 5",
+            "none" if math.isinf(verdict.detectable_difference) else number(verdict.detectable_difference),
+        ],
         ["seeds an arm needed to show the difference seen, if it is real", number(verdict.seeds_needed)],
     ]
     table = _table(["", f"value ({percent} interval)"], [(fact, False) for fact in facts], 1)
+    others = "".join(f"<li>{escape(v.sentence(*pair))}</li>" for pair, v in results.other_verdicts.items())
+    others = f"<h3>Other pairs, one by one</h3><ul>{others}</ul>" if others else ""
     return _section(
         "verdict",
         "How sure is that?",
         f"Final score: mean over the last tenth of the run's agent-steps. Difference: {b} minus {a}, with the "
         f"{percent} interval of Welch's t test. An interval that crosses zero means that the runs do not tell the "
         "arms apart, not that the arms are equal.",
-        _difference_bar(results) + _table(head, rows, 1) + "<h3>More measures</h3>" + table,
+        _difference_bar(results) + _table(head, rows, 1) + "<h3>More measures</h3>" + table + others,
     )
 
 
@@ -146,7 +151,7 @@ def _curves(results: Results) -> str:
 
     axes = [("agent_steps", "agent-steps"), ("wall_seconds", "wall-clock"), ("gradient_updates", "gradient updates")]
     bands = [("spread", "±1 sd over seeds"), ("interval", "95 % interval of the mean")]
-    keys = "".join(f"<span>{_arm_key(results, index)}</span>" for index in (0, 1))
+    keys = "".join(f"<span>{_arm_key(results, index)}</span>" for index in range(len(results.arms)))
     if results.random_score is not None:
         keys += '<span><span class="key random"></span>random policy</span>'
     body = (
@@ -174,7 +179,7 @@ def _runs(results: Results) -> str:
                     _arm_key(results, index),
                     str(result.run.seed),
                     escape(result.status),
-                    number(results.final_score(result)),
+                    number(results.final_scores[result.run.run_id]),
                     number(result.agent_steps),
                     number(last.gradient_updates if last else 0),
                     duration(result.wall_seconds),
@@ -242,7 +247,7 @@ def _sizes(results: Results) -> str:
     sizes = [arithmetic(results.of(arm)[0].run.plan) for arm in results.arms]
     rows = [
         (
-            [f"<code>{escape(name)}</code>", number(sizes[0][name]), number(sizes[1][name])],
+            [f"<code>{escape(name)}</code>", *(number(size[name]) for size in sizes)],
             sizes[0][name] != sizes[1][name],
         )
         for name in sizes[0]
@@ -267,7 +272,7 @@ def _differences(results: Results) -> str:
     body = ""
     for group in dict.fromkeys(difference.group for difference in found):
         rows = [
-            ([f'<code class="path">{escape(d.path)}</code>', _value(d.a), _value(d.b)], False)
+            ([f'<code class="path">{escape(d.path)}</code>', *map(_value, d.values)], False)
             for d in found
             if d.group == group
         ]

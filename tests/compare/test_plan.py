@@ -26,7 +26,7 @@ def test_differences_name_every_value_that_differs_and_nothing_of_the_run():
     a = plan("puffer", seed=1, run_dir="here")
     assert differences(a, plan("puffer", seed=2, run_dir="there")) == []
     b = plan("native", seed=2)
-    found = {difference.path: (difference.a, difference.b) for difference in differences(a, b)}
+    found = {difference.path: difference.values for difference in differences(a, b)}
     assert found == {"rules.reward_clamp": (1.0, None)}
     changed = b.model_copy(update={"loss": b.loss.model_copy(update={"gamma": 0.5}), "extra": {"compile_mode": "x"}})
     paths = {difference.path: difference.group for difference in differences(a, changed)}
