@@ -398,7 +398,9 @@ def repeated_sampling(side: Side) -> Iterator[Finding]:
             f"{side.value('num_minibatches')} draws of {side.value('minibatch_segments'):,} of "
             f"{side.value('segments'):,} rows: {seen:.1%} expected to be seen at least once"
             + (" when rows have equal priority" if _priority(side) else ""),
-            "set trainer.sampling=sequential" if side.name == "native" else "PuffeRL has no other way; say so",
+            "set trainer.sampling=sequential"
+            if side.version == "ours"
+            else f"{side.trainer} has no other way; our native trainer has trainer.sampling=sequential",
         )
 
 

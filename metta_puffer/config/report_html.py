@@ -13,7 +13,7 @@ from metta_puffer.config.sides import Side
 COLOURS = {"clean": "#2a9d8f", "overwritten": "#e9c46a", "spliced": "#d1495b"}
 MEANING = {
     "clean": "filled once, by one agent from first to last column",
-    "overwritten": "filled twice; what stood there first was collected for nothing",
+    "overwritten": "filled twice by whole rows; what stood there first was collected for nothing",
     "spliced": "last column from another agent at another moment",
 }
 LANE_COLOURS = ("#4f6d9a", "#93a8c9")
@@ -106,7 +106,11 @@ def _buffer(side: Side) -> str:
         return f"{title}<p>The rollout writes past the buffer and fails.</p>"
     rows = side.value("segments")
     spans = a.row_spans(rows, side.value("agents_per_forward"), side.value("groups"), side.value("bptt_horizon"))
-    facts = ", ".join(f"{sum(span.length for span in spans if span.fate == fate):,} {fate} rows" for fate in COLOURS)
+    count = {fate: sum(span.length for span in spans if span.fate == fate) for fate in COLOURS}
+    facts = (
+        f"{count['clean'] + count['overwritten']:,} rows of one trajectory, {count['overwritten']:,} of them filled "
+        f"twice; {count['spliced']:,} spliced rows"
+    )
     return f"{title}{_row_map(rows, spans)}<p>Row 0 at the top left, read line by line: {facts}.</p>"
 
 
@@ -164,7 +168,7 @@ def _timeline(side: Side) -> str:
 def _findings(result: Audit) -> str:
     return "".join(
         f"<div class='finding {finding.severity}-box'><span class={finding.severity}>{finding.severity}</span> "
-        f"{finding.side} <strong>{finding.id}</strong>: {escape(finding.message)}<br>"
+        f"{finding.side} <a href='{finding.link}'><strong>{finding.id}</strong></a>: {escape(finding.message)}<br>"
         f"<span class=dim>{escape(finding.evidence)}</span><br>fix: {escape(finding.fix)}</div>"
         for finding in result.findings
     )

@@ -56,7 +56,7 @@ def test_text_fits_80_columns_and_leads_with_the_agents(
         (["--puffer", "no.ini", "--native", "no.yaml"], "no such file"),
         ([*OURS, "train.batchsize=3"], "Did you mean 'train.batch_size'"),
         ([*OURS, "env.num_agents=3"], "puffer.env.num_agents=3 or native.env.num_agents=3"),
-        ([*OURS, "--native-agents", "0"], "below 1"),
+        ([*OURS, "--native-agents", "0"], "0 is not between 1"),
         ([*OURS, "--formt", "json"], "--formt"),
         ([], "--puffer"),
     ],
