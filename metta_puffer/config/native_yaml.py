@@ -120,7 +120,7 @@ class _Walk:
 def _value(node: yaml.Node) -> Any:
     kind = _TAGS.get(node.tag, "str")
     text = str(node.value)
-    if kind == "str" and getattr(node, "style", None) is None and _FLOAT.fullmatch(text):
+    if kind == "str" and not getattr(node, "style", None) and _FLOAT.fullmatch(text):
         return float(text.replace("_", ""))
     try:
         if kind == "int" and _INT.fullmatch(text) and not re.fullmatch(r"[-+]?0\d+", text):

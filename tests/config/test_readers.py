@@ -131,7 +131,8 @@ def test_values_as_pufferlib_reads_them(tmp_path: Path) -> None:
 def test_values_as_omegaconf_reads_them(tmp_path: Path) -> None:
     path = tmp_path / "values.yaml"
     path.write_text(
-        "a: 1e-12\nb: 10_000_000_000\nc: null\nd: ${.a}\ne: {f: '${..b}', g: 'x${a}', h: '${now:%Y}'}\ni: '1e3'\nj: yes\n"
+        "a: 1e-12\nb: 10_000_000_000\nc: null\nd: ${.a}\n"
+        "e: {f: '${..b}', g: 'x${a}', h: '${now:%Y}'}\ni: '1e3'\nj: yes\n"
     )
     values = {key: entry.value for key, entry in read_yaml(path).items()}
     assert values["a"] == 1e-12
