@@ -43,7 +43,7 @@ def save_resume_state(trainer: Any, plan: RunPlan, progress: Progress, model_pat
         "model_name": os.path.basename(model_path),
         "progress": asdict(progress),
         "global_step": trainer.global_step,
-        "optimizer": trainer.optimizer.state_dict(),
+        "optimizer": plain(trainer.optimizer.state_dict()),
         "scheduler": trainer.scheduler.state_dict(),
         "random": random_state(),
         "plan": compared(plan),
@@ -52,6 +52,15 @@ def save_resume_state(trainer: Any, plan: RunPlan, progress: Progress, model_pat
     partial = path.with_suffix(".tmp")
     torch.save(state, partial)
     os.replace(partial, path)
+
+
+def plain(value: Any) -> Any:
+    """Dictionaries of any kind as dict: heavyball's Muon keeps defaultdicts, which weights_only loading refuses."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(plain(item) for item in value)
+    return value
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def read_saved(plan: RunPlan) -> Saved | None:
     path = Path(plan.run_dir) / RESUME_FILE
     if not path.exists():
         return None
-    state = load_file(path)
+    state = load_file(path, allowed=classes_named_by(plan.optimizer.type))
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError("is no resume state of this version", file=str(path), remedy="start the run in a new folder")
     require_same_plan(state["plan"], compared(plan), path)
@@ -145,10 +154,20 @@ def restore_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def load_file(path: str | os.PathLike[str], device: str = "cpu") -> Any:
+def classes_named_by(optimizer: str) -> list[type]:
+    """heavyball's Muon writes its own class's name into its settings; reading it back creates no object."""
+    if optimizer != "muon":
+        return []
+    from heavyball import ForeachMuon
+
+    return [ForeachMuon, set]
+
+
+def load_file(path: str | os.PathLike[str], allowed: list[Any] | None = None) -> Any:
     """torch.load that runs no code from the file (weights_only). Raises UserError for anything unreadable."""
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        with torch.serialization.safe_globals(allowed or []):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         folder = Path(path).parent
         near = did_you_mean(Path(path).name, [p.name for p in folder.glob("*.pt")] if folder.is_dir() else [])

@@ -177,3 +177,16 @@ def test_every_forward_pass_of_an_update_sees_the_newest_weights(
     train(toy_plan(str(tmp_path / "run"), precision=precision), MemorySink())
     assert (probe.passes, probe.stale, probe.detached) == (20, 0, 0)
     assert not torch.is_autocast_enabled("cpu")
+
+
+def test_muon_trains_and_resumes_with_its_momentum(tmp_path: Path) -> None:
+    plan = toy_plan(str(tmp_path / "run"))
+    plan = plan.model_copy(update={"optimizer": plan.optimizer.model_copy(update={"type": "muon"})})
+    assert train(plan, interrupted_after(3, signal.SIGINT)).status == "interrupted"
+    saved = read_saved(plan)
+    assert saved is not None
+    momentum = saved.state["optimizer"]["state"][0][0]["nesterov_ema_momentum_1"]
+    with open_vecenv(plan.env, seed=9) as vecenv, open_trainer(plan, vecenv, seed=9, ranks=Ranks()) as trainer:
+        restore(trainer, saved)
+        assert torch.equal(trainer.optimizer.state_dict()["state"][0][0]["nesterov_ema_momentum_1"], momentum)
+    assert train(plan, MemorySink()).status == "finished"
