@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
-from metta_puffer.tracking.jsonl import METRICS_FILE
+from metta_puffer.tracking.jsonl import METRICS_FILE, read_records
 
 RUN_FILE = "run.json"
 RESULT_FILE = "result.json"
@@ -30,11 +30,12 @@ Status = Literal["finished", "failed", "partial", "waiting"]
 
 @dataclass(frozen=True)
 class Run:
-    """One arm with one seed. `plan.run_dir` is its directory."""
+    """One arm with one seed. `plan.run_dir` is its directory; one that was `added` is only ever read there."""
 
     arm: str
     seed: int
     plan: RunPlan
+    added: bool = False
 
     @property
     def run_id(self) -> str:
@@ -120,7 +121,15 @@ def status(run: Run) -> Status:
         return "finished"
     if (run.dir / FAILURE_FILE).exists():
         return "failed"
+    if run.added and _reached_its_budget(run):
+        return "finished"
     return "partial" if run.metrics.exists() else "waiting"
+
+
+def _reached_its_budget(run: Run) -> bool:
+    """How a run shows that it is finished where no comparison wrote its result."""
+    records = read_records(run.metrics)
+    return bool(records) and records[-1].agent_steps >= run.plan.batch.total_timesteps
 
 
 def log_tail(run: Run, lines: int = 25) -> str:

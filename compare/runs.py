@@ -54,12 +54,10 @@ def physical_cores() -> int:
 
 
 def run_all(runs: Sequence[Run], *, jobs: int, display: Display, wandb_group: str | None = None) -> bool:
-    """Run what is not finished yet. Returns whether it came to the end, True, or was asked to stop, False.
+    """Run what is not finished yet, in claimed directories.
 
-    Raises UserError, before anything starts, when a directory holds a run with other settings.
+    Returns whether it came to the end, True, or was asked to stop, False.
     """
-    for run in runs:
-        rundir.claim(run)
     views = [RunView(run) for run in runs]
     waiting = deque(view for view in views if view.state != "finished")
     running: dict[subprocess.Popen[bytes], RunView] = {}

@@ -6,15 +6,14 @@ Exit status: 0 finished, 2 unusable input, 130 stopped on request (resumable), a
 import argparse
 import ctypes
 import os
-import platform
 import signal
 import sys
 import time
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 
 from compare import rundir
+from compare.provenance import versions
 from metta_puffer import trainers
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
 from metta_puffer.tracking.jsonl import JsonlSink
@@ -31,12 +30,6 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
     if os.getppid() != parent:
         sys.exit(EXIT_STOPPED)
-
-
-def versions() -> dict[str, str]:
-    """What this run was trained with: our version and those of the packages that shape the result."""
-    packages = ("metta-puffer", "mettagrid", "pufferlib-core", "torch", "numpy")
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}}
 
 
 def sink_of(run: rundir.Run, wandb_group: str | None) -> MetricSink:

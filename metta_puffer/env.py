@@ -10,17 +10,18 @@ from mettagrid.config.mettagrid_config import MettaGridConfig
 from pufferlib import PufferEnv
 
 from metta_puffer.engine import EngineName, WorldBatch, WorldBuffers, open_batch
+from metta_puffer.env_actions import ActionCodec
 from metta_puffer.env_episodes import episode_info, expected_agent_stats
 from metta_puffer.env_seeds import DerivedSeeds, EpisodeSeeds, FixedSeeds, SeedRule
 from metta_puffer.errors import UserError, did_you_mean
 from metta_puffer.games import game_options as options_of
 from metta_puffer.games import make_game
+from metta_puffer.games.options import check_whole_number
 
 DEFAULT_ENGINE: EngineName = "published"
 
 Autoreset = Literal["same_step", "upstream"]
 RENDER_MODES = (None, "auto", "ansi")
-UINT32 = 2**32
 
 
 class MettaPufferEnv(PufferEnv):
@@ -29,7 +30,7 @@ class MettaPufferEnv(PufferEnv):
     game: a name from `metta_puffer.games.list_games()`, or a MettaGridConfig, which is left unchanged.
     num_agents: agents a world (None: the game's own number). The attribute `num_agents` counts all worlds' agents.
     engine: "native" or "published". num_threads: threads that step the worlds (native only).
-    seed: 0 to 2**32 - 1.
+    seed: 0 or more; PufferLib makes the seeds of later envs out of the first by counting and multiplying.
     buf: PufferLib's buffers; None makes them. Worlds write into them directly.
     game_options: the game's own options, and
 
@@ -67,9 +68,10 @@ class MettaPufferEnv(PufferEnv):
         _check_choice("episode_seeds", episode_seeds, get_args(EpisodeSeeds))
         _check_choice("autoreset", autoreset, get_args(Autoreset))
         _check_choice("render_mode", render_mode, RENDER_MODES)
-        _check_count("num_worlds", num_worlds)
-        _check_count("num_threads", num_threads)
-        _check_seed(seed)
+        _check_choice("desync_episodes", desync_episodes, (False, True))
+        check_whole_number("num_worlds", num_worlds, 1)
+        check_whole_number("num_threads", num_threads, 1)
+        check_whole_number("seed", seed, 0)
         self.config = _make_config(game, num_agents, game_options)
         self.render_mode = "ansi"
         self.num_worlds = num_worlds
@@ -77,7 +79,10 @@ class MettaPufferEnv(PufferEnv):
         self.num_agents = num_worlds * self.agents_per_world
         obs = self.config.game.obs
         self.single_observation_space = Box(0, 255, (obs.num_tokens, 3), np.uint8)
-        self._set_action_spaces()
+        self._codec = ActionCodec(self.config)
+        self.single_action_space = Discrete(self._codec.primary)
+        if self._codec.vibes:
+            self.single_transport_action_space = self._codec.space
         super().__init__(buf=buf)
 
         self._expected_stats = expected_agent_stats(self.config)
@@ -95,19 +100,11 @@ class MettaPufferEnv(PufferEnv):
         self._begun = False
         self._batch: WorldBatch = open_batch(self.config, num_worlds, self._world_buffers(), engine, num_threads)
 
-    def _set_action_spaces(self) -> None:
-        actions = self.config.game.actions
-        self._moves = 1 + len(actions.move.allowed_directions)
-        self._vibes = len(actions.change_vibe.vibes) if actions.change_vibe.enabled else 0
-        self.single_action_space = Discrete(self._moves)
-        if self._vibes:
-            self.single_transport_action_space = Discrete(self._moves * (self._vibes + 1))
-
     def _world_buffers(self) -> WorldBuffers:
         self._vibe_actions = np.zeros(self.num_agents, dtype=np.int32)
         self._engine_actions = self.actions
         # Vibes travel in the same number as the move, so that the engine cannot read it where it arrives.
-        if self._vibes or self.actions.dtype != np.int32:
+        if self._codec.vibes or self.actions.dtype != np.int32:
             self._engine_actions = np.zeros(self.num_agents, dtype=np.int32)
         return WorldBuffers(
             observations=self.observations,
@@ -121,7 +118,7 @@ class MettaPufferEnv(PufferEnv):
     def reset(self, seed: int | None = None) -> tuple[npt.NDArray[np.uint8], list[dict[str, float]]]:
         """Begins a new episode in every world; `seed` restarts the sequence of episodes. `info` is empty."""
         if seed is not None:
-            _check_seed(seed)
+            check_whole_number("seed", seed, 0)
             self._seeds.reseed(seed)
         self._ended.clear()
         for world in range(self.num_worlds):
@@ -144,7 +141,7 @@ class MettaPufferEnv(PufferEnv):
             raise RuntimeError("call reset() before step()")
         if self._ended:
             self._leave_ended_episodes()
-        self._read_actions(actions)
+        self._codec.decode(actions, self._engine_actions, self._vibe_actions)
         self._batch.step()
         self._env_steps += 1
         info = []
@@ -156,18 +153,6 @@ class MettaPufferEnv(PufferEnv):
                 self._begin_next_episodes(ended)
             self._ended = ended.tolist()
         return self.observations, self.rewards, self.terminals, self.truncations, info
-
-    def _read_actions(self, actions: npt.NDArray[Any]) -> None:
-        if self._vibes:
-            self._split_vibes(actions)
-        elif actions is not self._engine_actions:
-            np.copyto(self._engine_actions, actions, casting="same_kind")
-
-    def _split_vibes(self, actions: npt.NDArray[Any]) -> None:
-        with_vibe = actions >= self._moves
-        move, vibe = np.divmod(actions - self._moves, self._vibes)
-        self._engine_actions[:] = np.where(with_vibe, move, actions)
-        self._vibe_actions[:] = np.where(with_vibe, self._moves + vibe, 0)
 
     def _find_ended(self) -> npt.NDArray[np.intp] | None:
         """Worlds whose episode this step ended, None for none. All agents of a world end together."""
@@ -269,16 +254,4 @@ def _check_choice(name: str, value: object, known: tuple[Any, ...]) -> None:
             key=name,
             value=value,
             remedy=f"use one of {', '.join(repr(one) for one in known)}",
-        )
-
-
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise UserError("this must be a whole number of at least 1", key=name, value=value, remedy="choose 1 or more")
-
-
-def _check_seed(seed: object) -> None:
-    if not isinstance(seed, int | np.integer) or not 0 <= int(seed) < UINT32:
-        raise UserError(
-            "a seed is a whole number from 0 to 2**32 - 1", key="seed", value=seed, remedy="choose another seed"
         )

@@ -120,10 +120,6 @@ def gradient_updates(num_minibatches: int, accumulate: int) -> int:
     return num_minibatches // accumulate
 
 
-def rows_per_agent(rows: int, total: int) -> int:
-    return rows // total
-
-
 def nearest_multiple(number: int, unit: int) -> int:
     """The multiple of `unit` nearest to `number`, at least one."""
     return max(1, round(number / unit)) * unit
@@ -133,6 +129,19 @@ def nearest_divisor(number: int, wanted: int) -> int:
     """The divisor of `number` nearest to `wanted` by ratio; the larger one on a tie."""
     low = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
     return min(sorted({*low, *(number // d for d in low)}, reverse=True), key=lambda d: abs(math.log(d / wanted)))
+
+
+def agent_steps_per_gradient(minibatch_rows: int, bptt_horizon: int, accumulate: int) -> int:
+    return minibatch_rows * bptt_horizon * accumulate
+
+
+def agent_steps_held(rows: int, bptt_horizon: int) -> int:
+    """Agent-steps that the buffer holds when the update starts."""
+    return rows * bptt_horizon
+
+
+def observation_buffer_bytes(rows: int, bptt_horizon: int, bytes_per_observation: int) -> int:
+    return rows * bptt_horizon * bytes_per_observation
 
 
 # Row allocation when rows are no multiple of agents.
@@ -149,6 +158,11 @@ class RowAllocation:
     recvs_per_group: tuple[int, ...]  # env-steps that each group made
 
 
+def finished_blocks(rows: int, agents_per_forward: int) -> int:
+    """Blocks of n rows that must be full before the rollout ends."""
+    return math.ceil(rows / agents_per_forward)
+
+
 def allocate_rows(rows: int, agents_per_forward: int, group_count: int, bptt_horizon: int) -> RowAllocation:
     """Metta's rule (rl/experience.py): finished groups take the next n rows, modulo S, until S rows are full.
 
@@ -157,7 +171,7 @@ def allocate_rows(rows: int, agents_per_forward: int, group_count: int, bptt_hor
     step-by-step simulation in the tests. Needs rows >= group_count * agents_per_forward.
     """
     n, G, T = agents_per_forward, group_count, bptt_horizon
-    blocks = math.ceil(rows / n)
+    blocks = finished_blocks(rows, n)
     sweeps, last = divmod(blocks - 1, G)
     behind = G - 1 - last
     recvs = tuple((sweeps + 1) * T - (0 if group <= last else 1) for group in range(G))
@@ -166,12 +180,64 @@ def allocate_rows(rows: int, agents_per_forward: int, group_count: int, bptt_hor
     return RowAllocation(collected, collected - rows * T, rows - spliced, spliced, recvs)
 
 
+@dataclass(frozen=True)
+class RowSpan:
+    """Neighbouring rows with the same fate: filled once, filled again, or spliced from two trajectories."""
+
+    start: int
+    length: int
+    fate: Literal["clean", "overwritten", "spliced"]
+
+
+def row_spans(rows: int, agents_per_forward: int, group_count: int, bptt_horizon: int) -> list[RowSpan]:
+    """The map of the buffer after one rollout by the rule of `allocate_rows`, from row 0 on."""
+    wrapped = finished_blocks(rows, agents_per_forward) * agents_per_forward - rows
+    spliced = allocate_rows(rows, agents_per_forward, group_count, bptt_horizon).spliced_rows
+    spans = [
+        RowSpan(0, wrapped, "overwritten"),
+        RowSpan(wrapped, spliced, "spliced"),
+        RowSpan(wrapped + spliced, rows - wrapped - spliced, "clean"),
+    ]
+    return [span for span in spans if span.length]
+
+
+RowFit = Literal["fits", "drops", "overflows"]
+
+
+def puffer_row_fit(rows: int, agents_per_forward: int, group_count: int, bptt_horizon: int) -> RowFit:
+    """What PuffeRL's rollout does with these rows (pufferl.py, evaluate; found by running it).
+
+    Blocks of rows are taken as in `allocate_rows`, but without wrapping: a block past the end is a tensor of the
+    wrong shape and fails, except that one agent alone is broadcast into nothing and its agent-steps are dropped.
+    """
+    behind = (-finished_blocks(rows, agents_per_forward)) % group_count if bptt_horizon > 1 else 0
+    if rows % agents_per_forward == 0 and not behind:
+        return "fits"
+    return "drops" if agents_per_forward == 1 else "overflows"
+
+
 # Epochs, data, schedule.
 
 
 def total_epochs(total_timesteps: int, collected_per_epoch: int) -> int:
     """Rounds until the budget is reached."""
     return math.ceil(total_timesteps / collected_per_epoch)
+
+
+def total_gradient_updates(epochs: int, updates_per_epoch: int) -> int:
+    return epochs * updates_per_epoch
+
+
+def final_agent_steps(total_timesteps: int, collected_per_epoch: int, final_rollouts: int) -> int:
+    """The agent-step counter when the program ends; PuffeRL's stock loop adds rollouts without an update."""
+    return (total_epochs(total_timesteps, collected_per_epoch) + final_rollouts) * collected_per_epoch
+
+
+def per(amount: int, count: int) -> float:
+    """A rate; whole numbers stay whole, and nothing divided by nothing is infinite."""
+    if not count:
+        return math.inf
+    return amount // count if amount % count == 0 else amount / count
 
 
 def wasted_fraction(collected: int, trained: int) -> float:

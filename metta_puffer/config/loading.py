@@ -1,12 +1,13 @@
 """Layers default file, file and overrides, and checks them against the models. No arithmetic here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from metta_puffer.config import native_model, puffer_model
+from metta_puffer.config.hydra import Composed, read_composed
 from metta_puffer.config.kinds import describe, field_kind
 from metta_puffer.config.native_model import NativeConfig
 from metta_puffer.config.native_yaml import MANDATORY, Unresolved, read_yaml, scalar
@@ -52,17 +53,31 @@ def load_puffer(
     )
 
 
-def load_native(path: str | Path, overrides: Overrides | None = None) -> Loaded[NativeConfig]:
+def load_native(
+    path: str | Path,
+    overrides: Overrides | None = None,
+    *,
+    env_file: str | Path | None = None,
+    config_root: str | Path | None = None,
+) -> Loaded[NativeConfig]:
     """A trainer YAML read on top of configs/native/metta.yaml, with overrides such as {"trainer.batch_size": 8192}.
 
-    A published Metta trainer file (its keys at the root) is understood, too. Raises UserError naming every wrong
-    value; keys that nothing reads are listed in `unread`, not raised.
+    A published Metta trainer file (its keys at the root) is understood, too. `env_file` is one of Metta's environment
+    files, from which the agents and observation tokens of a world are taken; Hydra `defaults` are composed under
+    `config_root` and listed in `unread` without it. Raises UserError naming every wrong value; keys that nothing
+    reads are listed in `unread`, not raised.
     """
     path = Path(path)
-    raw = read_yaml(path)
+    composed = read_composed(path, config_root)
+    raw = composed.raw
+    unread = _unresolved_defaults(composed, config_root)
     published = _is_published(raw)
     if published:
         raw = {_from_published(key): entry for key, entry in raw.items()}
+    if env_file is not None:
+        environment = read_composed(env_file, config_root)
+        unread += _unresolved_defaults(environment, config_root)
+        raw = {**raw, **_from_environment(environment.raw, env_file)}
     default = CONFIGS / "native" / "metta.yaml"
     layered = {**read_yaml(default, "default file"), **raw} if default.resolve() != path.resolve() else raw
     known = dict(describe(NativeConfig))
@@ -83,6 +98,7 @@ def load_native(path: str | Path, overrides: Overrides | None = None) -> Loaded[
         dead=native_model.PUBLISHED_UNREAD if published else {},
         layout="published" if published else "ours",
         problems=problems,
+        unread=unread,
     )
 
 
@@ -112,6 +128,26 @@ def _from_published(key: str) -> str:
     return f"trainer.{key}" if _section(key) in native_model.PUBLISHED_TRAINER_KEYS else key
 
 
+# Keys of Metta's environment files -> ours.
+_ENVIRONMENT_KEYS = {"game.num_agents": "env.num_agents", "game.num_observation_tokens": "env.num_tokens"}
+
+
+def _from_environment(raw: Raw, file: str | Path) -> Raw:
+    found = {ours: raw[theirs] for theirs, ours in _ENVIRONMENT_KEYS.items() if theirs in raw}
+    if not found:
+        raise UserError(
+            "names neither game.num_agents nor game.num_observation_tokens",
+            remedy="give an environment file such as arena/basic.yaml, with --config-root for its defaults",
+            file=str(file),
+        )
+    return {key: entry for key, entry in found.items() if entry.value != MANDATORY}
+
+
+def _unresolved_defaults(composed: Composed, root: str | Path | None) -> list[Unread]:
+    hint = f" No such file under {root}." if root else " Give --config-root DIR to compose Hydra defaults."
+    return [Unread(f"defaults: {name}", entry, True, hint) for name, entry in composed.unresolved]
+
+
 def _section(key: str) -> str:
     return key.partition(".")[0]
 
@@ -134,9 +170,10 @@ def _load(
     dead: Mapping[str, str],
     layout: Any,
     problems: list[Problem],
+    unread: Sequence[Unread] = (),
 ) -> Loaded[ModelT]:
     fields = dict(describe(model))
-    unread: list[Unread] = []
+    unread = list(unread)
     read: Raw = {}
     for key, entry in raw.items():
         reason = next((why for name, why in dead.items() if key == name or key.startswith(f"{name}.")), None)

@@ -79,7 +79,16 @@ class Trainer(Section):
         description="policy loss weighted by the cached advantage or by V-trace with the new ratio"
     )
     truncation: Literal["bootstrap", "ignore"] = Field(description="value of the next observation at a truncation")
+    row_end: Literal["bootstrap", "ignore"] = Field(
+        description="last action of a row: valued by the next observation, or left without an advantage"
+    )
     rollout_state: Literal["reset", "carry"] = Field(description="recurrent state at the start of a rollout")
+    training_state: Literal["stored", "zeros"] = Field(
+        description="recurrent state from which a row is trained: the one it was collected from, or zeros"
+    )
+    reward_centering: Positive | None = Field(
+        description="rate of each agent's running mean reward, which is taken off its rewards; null takes nothing off"
+    )
     reset_state_on_done: Switch = Field(description="zero the recurrent state at episode ends")
     optimizer: Optimizer
     ppo: Ppo

@@ -40,12 +40,13 @@ def native_sizes(
     rows = _rows(trainer, total, semantics, checks)
     if semantics == "ours" and trainer.total_timesteps < rows.batch_size:
         checks.problem(
+            "budget-below-batch",
             "trainer.total_timesteps",
             f"below one batch of {rows.batch_size} agent-steps",
             f"set at least {rows.batch_size}",
         )
     if loaded.model.device.startswith("cuda") and not machine.gpus:
-        checks.problem("device", "this machine has no GPU", "set auto or cpu")
+        checks.problem("no-gpu", "device", "this machine has no GPU", "set auto or cpu")
     horizon = trainer.bptt_horizon
     group_count = a.groups(worlds.envs, worlds.per_forward)
     if total <= rows.segments:
@@ -87,6 +88,7 @@ def _worlds(
     workers = workers or trainer.num_workers or a.native_auto_workers(machine.logical_cpus, machine.gpus, semantics)
     if workers > machine.physical_cores and not (ours and trainer.overwork):
         checks.problem(
+            "workers-over-cores",
             "trainer.num_workers",
             f"{workers} workers on {machine.physical_cores} physical cores",
             f"set at most {machine.physical_cores}" + (", or trainer.overwork=true" if ours else ""),
@@ -109,6 +111,7 @@ def _rows(trainer: Trainer, total: int, semantics: a.Semantics, checks: Checks) 
     found = len(checks.problems)
     if minibatch > batch_size:
         checks.problem(
+            "minibatch-over-batch",
             "trainer.minibatch_size",
             f"larger than the batch of {batch_size} agent-steps",
             f"set at most {batch_size}",
@@ -116,6 +119,7 @@ def _rows(trainer: Trainer, total: int, semantics: a.Semantics, checks: Checks) 
         )
     if minibatch % horizon:
         checks.problem(
+            "minibatch-no-rows",
             "trainer.minibatch_size",
             f"{minibatch} agent-steps are no whole rows of bptt_horizon = {horizon}",
             f"set {a.nearest_multiple(minibatch, horizon)}",
@@ -123,6 +127,7 @@ def _rows(trainer: Trainer, total: int, semantics: a.Semantics, checks: Checks) 
         )
     if total > rows:
         checks.problem(
+            "segments-fewer-than-agents",
             "trainer.batch_size",
             f"{rows} segments of {horizon} agent-steps are fewer than the {total} agents",
             f"set at least {a.auto_batch_size(total, horizon)}, or lower trainer.forward_pass_minibatch_target_size",
@@ -134,6 +139,7 @@ def _rows(trainer: Trainer, total: int, semantics: a.Semantics, checks: Checks) 
         return _exact_rows(trainer, total, checks)
     if batch_size % minibatch:
         checks.problem(
+            "minibatch-uneven",
             "trainer.minibatch_size",
             f"does not divide the batch of {batch_size} agent-steps",
             f"set {a.nearest_divisor(rows, minibatch_rows) * horizon}",
@@ -141,6 +147,7 @@ def _rows(trainer: Trainer, total: int, semantics: a.Semantics, checks: Checks) 
         )
     elif rows % minibatch_rows:
         checks.problem(
+            "minibatch-uneven",
             "trainer.minibatch_size",
             f"{minibatch_rows} rows do not divide the {rows} rows of the buffer",
             f"set {a.nearest_divisor(rows, minibatch_rows) * horizon}",

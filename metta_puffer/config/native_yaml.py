@@ -42,6 +42,11 @@ def scalar(text: str) -> Any:
 
 def read_yaml(path: str | Path, kind: Any = "file") -> Raw:
     """Dotted key -> entry; lists are values, empty mappings vanish. Raises UserError with file and line."""
+    return interpolate(read_nodes(path, kind))
+
+
+def read_nodes(path: str | Path, kind: Any = "file") -> Raw:
+    """As `read_yaml`, with `${...}` left as it stands."""
     text = read_text(path)
     try:
         root = yaml.compose(text, Loader=_LOADER)
@@ -64,6 +69,11 @@ def read_yaml(path: str | Path, kind: Any = "file") -> Raw:
         if not isinstance(root, yaml.MappingNode):
             raise UserError("holds no mapping of keys", remedy="write `key: value` lines", file=str(path), line=1)
         _Walk(str(path), kind, raw).mapping(root, "", 0)
+    return raw
+
+
+def interpolate(raw: Raw) -> Raw:
+    """Every `${...}` replaced by what it names; resolvers such as ${now:} stay as they are, as `Unresolved`."""
     interpolation = _Interpolation(raw)
     return {key: Entry(interpolation.value(key), entry.source) for key, entry in raw.items()}
 
@@ -110,7 +120,7 @@ class _Walk:
 def _value(node: yaml.Node) -> Any:
     kind = _TAGS.get(node.tag, "str")
     text = str(node.value)
-    if kind == "str" and node.style is None and (_FLOAT.fullmatch(text)):
+    if kind == "str" and not getattr(node, "style", None) and _FLOAT.fullmatch(text):
         return float(text.replace("_", ""))
     try:
         if kind == "int" and _INT.fullmatch(text) and not re.fullmatch(r"[-+]?0\d+", text):
@@ -159,7 +169,7 @@ class _Interpolation:
         text = _INTERPOLATION.sub(lambda _: str(next(following)), value)
         if len(text) > _LONGEST_TEXT:
             raise self.fail(key, "the interpolation grows without end")
-        return text
+        return Unresolved(value) if "${" in text else text
 
 
 def _target(key: str, reference: str) -> str | None:

@@ -109,6 +109,10 @@ class RulesPlan(Frozen):
     # The last action of a row: valued by the next observation, or left without an advantage as upstream does.
     row_end: Literal["bootstrap", "ignore"] = "ignore"
     rollout_state: Literal["reset", "carry"]  # recurrent state at the start of a rollout
+    # Recurrent state from which a row is trained: the one its rollout began it with, or zeros as upstream.
+    training_state: Literal["stored", "zeros"] = "zeros"
+    # Rate at which each agent's running mean reward, taken off its rewards, follows them; None takes nothing off.
+    reward_centering: float | None = None
     reset_state_on_done: bool  # recurrent state at episode ends, in rollout and training alike
 
 

@@ -15,6 +15,7 @@ class Problem:
     value: Any = None
     source: Source | None = None
     quotes: str | None = None  # the error that the upstream trainer itself would raise
+    finding: str = "unusable"  # under which name docs/findings.md explains it
 
     def error(self) -> UserError:
         source = self.source

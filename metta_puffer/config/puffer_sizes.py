@@ -27,19 +27,33 @@ def puffer_sizes(loaded: Loaded[PufferConfig], machine: Machine, agents: int | N
     agents_per_world = agents or env.num_agents or PUBLISHED_AGENTS_PER_ENV
     agents_per_env = agents_per_world * env.num_worlds
     total = a.total_agents(vectors.envs, agents_per_env)
+    per_forward = a.total_agents(min(vectors.batch_envs, vectors.envs), agents_per_env)
     batch_size, horizon = _buffer(train, total, checks)
     rows = a.segments(batch_size, horizon)
+    group_count = a.groups(total, per_forward)
+    collected = a.agent_steps_held(rows, horizon)
+    if total > rows:
+        checks.problem(
+            "segments-fewer-than-agents",
+            "train.batch_size",
+            f"{rows} segments of {horizon} agent-steps are fewer than the {total} agents",
+            f"set auto, or at least {a.auto_batch_size(total, horizon)}",
+            f"Total agents {total} <= segments {rows}",
+        )
+    else:
+        collected = _check_rows(rows, per_forward, group_count, horizon, checks)
     minibatch = a.effective_minibatch(train.minibatch_size, train.max_minibatch_size)
     _check_minibatch(train, batch_size, horizon, checks)
     if train.total_timesteps < batch_size:
         checks.problem(
+            "budget-below-batch",
             "train.total_timesteps",
             f"below one batch of {batch_size} agent-steps",
             f"set at least {batch_size}",
             "ZeroDivisionError in the first train()",
         )
     if train.device.startswith("cuda") and not machine.gpus:
-        checks.problem("train.device", "this machine has no GPU", "set auto or cpu")
+        checks.problem("no-gpu", "train.device", "this machine has no GPU", "set auto or cpu")
     return Sizes(
         agents_per_env=agents_per_env,
         worlds_per_env=env.num_worlds,
@@ -54,7 +68,7 @@ def puffer_sizes(loaded: Loaded[PufferConfig], machine: Machine, agents: int | N
         num_minibatches=a.puffer_num_minibatches(train.update_epochs, batch_size, minibatch),
         accumulate=a.accumulate_minibatches(train.minibatch_size, train.max_minibatch_size),
         update_epochs=train.update_epochs,
-        collected=rows * horizon,
+        collected=collected,
         total_timesteps=train.total_timesteps,
         problems=checks.problems,
         notes=checks.notes,
@@ -68,7 +82,12 @@ def _vectors(config: PufferConfig, machine: Machine, checks: Checks) -> _Vectors
     batch_envs = a.puffer_auto_batch_envs(asked) if vec.batch_size == "auto" else vec.batch_size
     if vec.backend == "PufferEnv":
         if asked != 1:
-            checks.problem("vec.num_envs", "the PufferEnv backend runs one environment", "set 1 and use env.num_worlds")
+            checks.problem(
+                "backend-one-env",
+                "vec.num_envs",
+                "the PufferEnv backend runs one environment",
+                "set 1 and use env.num_worlds",
+            )
         return _Vectors(asked, 1, asked)
     if vec.num_workers == "fit":
         workers = a.puffer_fitting_workers(asked, batch_envs, machine.physical_cores)
@@ -76,6 +95,7 @@ def _vectors(config: PufferConfig, machine: Machine, checks: Checks) -> _Vectors
         workers = asked if vec.num_workers == "auto" else vec.num_workers
     if asked % workers:
         checks.problem(
+            "workers-uneven",
             "vec.num_workers",
             f"{asked} environments cannot be shared equally by {workers} workers",
             f"set {a.nearest_divisor(asked, workers)}, or vec.num_envs to a multiple of {workers}",
@@ -83,19 +103,23 @@ def _vectors(config: PufferConfig, machine: Machine, checks: Checks) -> _Vectors
         )
     elif batch_envs % (each := asked // workers):
         checks.problem(
+            "forward-uneven",
             "vec.batch_size",
             f"{batch_envs} environments in a forward pass is no multiple of the {each} of one worker",
             f"set {a.nearest_multiple(batch_envs, each)}",
             "batch_size must be divisible by (num_envs / num_workers)",
         )
     if batch_envs > asked:
-        checks.problem("vec.batch_size", f"larger than vec.num_envs = {asked}", f"set at most {asked}")
+        checks.problem(
+            "forward-too-large", "vec.batch_size", f"larger than vec.num_envs = {asked}", f"set at most {asked}"
+        )
     if vec.backend == "Serial":
         if batch_envs < asked:
             checks.notes.append(f"Serial builds only vec.batch_size = {batch_envs} of the {asked} environments")
         return _Vectors(batch_envs, workers, batch_envs)
     if workers > machine.physical_cores and not vec.overwork:
         checks.problem(
+            "workers-over-cores",
             "vec.num_workers",
             f"{workers} workers on {machine.physical_cores} physical cores",
             f"set fit, or at most {machine.physical_cores}, or vec.overwork = True",
@@ -103,6 +127,7 @@ def _vectors(config: PufferConfig, machine: Machine, checks: Checks) -> _Vectors
         )
     if vec.zero_copy and asked % batch_envs:
         checks.problem(
+            "zero-copy-uneven",
             "vec.batch_size",
             f"{asked} environments are no multiple of {batch_envs}, which zero_copy needs",
             f"set {a.nearest_divisor(asked, batch_envs)}",
@@ -117,6 +142,7 @@ def _buffer(train: Train, total: int, checks: Checks) -> tuple[int, int]:
     horizon = None if train.bptt_horizon == "auto" else train.bptt_horizon
     if horizon is None and batch_size is None:
         checks.problem(
+            "both-auto",
             "train.batch_size",
             "both batch_size and bptt_horizon are auto",
             "give one of them a number",
@@ -128,22 +154,32 @@ def _buffer(train: Train, total: int, checks: Checks) -> tuple[int, int]:
         horizon = max(1, a.auto_bptt_horizon(batch_size, total))
     if batch_size is None:
         return a.auto_batch_size(total, horizon), horizon
-    rows = a.segments(batch_size, horizon)
-    if total > rows:
+    return batch_size, horizon
+
+
+def _check_rows(rows: int, per_forward: int, group_count: int, horizon: int, checks: Checks) -> int:
+    """Agent-steps of one rollout; a problem where the rows do not hold whole blocks of every group."""
+    fit = a.puffer_row_fit(rows, per_forward, group_count, horizon)
+    collected = a.allocate_rows(rows, per_forward, group_count, horizon).collected
+    total = per_forward * group_count
+    clean = f"set auto, or {a.nearest_multiple(rows, total) * horizon}"
+    if fit == "overflows":
         checks.problem(
-            "train.batch_size",
-            f"{rows} segments of {horizon} agent-steps are fewer than the {total} agents",
-            f"set auto, or at least {a.auto_batch_size(total, horizon)}",
-            f"Total agents {total} <= segments {rows}",
-        )
-    elif rows % total:
-        checks.problem(
+            "rows-not-multiple",
             "train.batch_size",
             f"{rows} segments are no multiple of {total} agents, so the rollout writes past the buffer",
-            f"set auto, or {a.nearest_multiple(rows, total) * horizon}",
-            "The expanded size of the tensor must match the existing size",
+            clean,
+            f"The expanded size of the tensor ({rows % per_forward}) must match the existing size ({per_forward})",
         )
-    return batch_size, horizon
+    elif fit == "drops":
+        checks.problem(
+            "rows-not-multiple",
+            "train.batch_size",
+            f"{rows} segments are no multiple of {total} agents: {collected - a.agent_steps_held(rows, horizon)} of "
+            f"{collected} agent-steps of every rollout are stored nowhere, without an error",
+            clean,
+        )
+    return collected
 
 
 def _check_minibatch(train: Train, batch_size: int, horizon: int, checks: Checks) -> None:
@@ -151,6 +187,7 @@ def _check_minibatch(train: Train, batch_size: int, horizon: int, checks: Checks
     effective = a.effective_minibatch(asked, most)
     if asked > most and asked % most:
         checks.problem(
+            "accumulation-uneven",
             "train.minibatch_size",
             f"above max_minibatch_size = {most} and no multiple of it",
             f"set {a.nearest_multiple(asked, most)}",
@@ -158,6 +195,7 @@ def _check_minibatch(train: Train, batch_size: int, horizon: int, checks: Checks
         )
     if batch_size < asked:
         checks.problem(
+            "minibatch-over-batch",
             "train.minibatch_size",
             f"larger than the batch of {batch_size} agent-steps",
             f"set at most {batch_size}",
@@ -165,6 +203,7 @@ def _check_minibatch(train: Train, batch_size: int, horizon: int, checks: Checks
         )
     if effective % horizon:
         checks.problem(
+            "minibatch-no-rows",
             "train.minibatch_size" if asked <= most else "train.max_minibatch_size",
             f"{effective} agent-steps are no whole rows of bptt_horizon = {horizon}",
             f"set {a.nearest_multiple(effective, horizon)}",

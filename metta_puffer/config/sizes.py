@@ -16,9 +16,10 @@ class Checks:
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def problem(self, key: str, message: str, remedy: str, quotes: str | None = None) -> None:
-        """`quotes` is the error that the upstream trainer itself would raise."""
-        self.problems.append(Problem(message, remedy, key, self.loaded.value(key), self.loaded.source(key), quotes))
+    def problem(self, finding: str, key: str, message: str, remedy: str, quotes: str | None = None) -> None:
+        """`finding` names its explanation; `quotes` is the error that the upstream trainer itself would raise."""
+        source = self.loaded.source(key)
+        self.problems.append(Problem(message, remedy, key, self.loaded.value(key), source, quotes, finding))
 
 
 @dataclass
@@ -46,6 +47,10 @@ class Sizes:
     @property
     def total_agents(self) -> int:
         return a.total_agents(self.envs, self.agents_per_env)
+
+    @property
+    def agents_per_forward(self) -> int:
+        return a.total_agents(self.envs_per_forward, self.agents_per_env)
 
     @property
     def groups(self) -> int:

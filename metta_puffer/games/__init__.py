@@ -5,12 +5,17 @@ from typing import Any
 from mettagrid.config.mettagrid_config import MettaGridConfig
 
 from metta_puffer.errors import UserError, did_you_mean
-from metta_puffer.games.arena import DEFAULT_AGENTS, ArenaOptions, make_arena
+from metta_puffer.games import arena, navigation
 from metta_puffer.games.options import Game
 
 __all__ = ["game_options", "list_games", "make_game"]
 
-_GAMES: dict[str, Game[Any]] = {"arena": Game(ArenaOptions, DEFAULT_AGENTS, make_arena)}
+_GAMES: dict[str, Game[Any]] = {
+    "arena": Game(arena.ArenaOptions, arena.DEFAULT_AGENTS, arena.MAX_AGENTS, arena.make_arena),
+    "navigation": Game(
+        navigation.NavigationOptions, navigation.DEFAULT_AGENTS, navigation.MAX_AGENTS, navigation.make_navigation
+    ),
+}
 
 
 def list_games() -> list[str]:

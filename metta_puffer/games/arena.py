@@ -145,10 +145,6 @@ def make_arena(num_agents: int, options: ArenaOptions) -> MettaGridConfig:
 
 
 def _agents_per_instance(num_agents: int, options: ArenaOptions) -> int:
-    if not 1 <= num_agents <= MAX_AGENTS:
-        raise UserError(
-            "the arena takes 1 to 64 agents a world", key="num_agents", value=num_agents, remedy="choose 1 to 64"
-        )
     per_instance = options.agents_per_instance
     if per_instance is None:
         per_instance = UPSTREAM_AGENTS_PER_INSTANCE

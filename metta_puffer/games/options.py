@@ -1,7 +1,9 @@
 """What the options of every game have in common."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Generic, TypeVar
 
 from mettagrid.config.mettagrid_config import MettaGridConfig
@@ -22,7 +24,8 @@ class Game(Generic[Options]):
     """A named game: what a user can set, and how its config is made from that."""
 
     options: type[Options]
-    default_agents: int
+    default_agents: int  # a world
+    max_agents: int  # a world
     build: Callable[[int, Options], MettaGridConfig]
 
     def make(self, num_agents: int | None, options: dict[str, Any]) -> MettaGridConfig:
@@ -40,8 +43,23 @@ class Game(Generic[Options]):
             parsed = self.options(**options)
         except ValidationError as error:
             first = error.errors()[0]
-            name = str(first["loc"][0])
+            name, value = str(first["loc"][0]), first["input"]
+            choices = re.findall(r"'([^']*)'", first["msg"]) if first["type"] == "literal_error" else []
             raise UserError(
-                first["msg"], key=name, value=first["input"], remedy="give the option a value of that kind and range"
+                f"{first['msg']}.{did_you_mean(str(value), choices)}",
+                key=name,
+                value=value,
+                remedy="give the option a value of that kind and range",
             ) from error
-        return self.build(self.default_agents if num_agents is None else num_agents, parsed)
+        if num_agents is None:
+            num_agents = self.default_agents
+        check_whole_number("num_agents", num_agents, 1, self.max_agents)
+        return self.build(num_agents, parsed)
+
+
+def check_whole_number(name: str, value: object, lowest: int, highest: int | None = None) -> None:
+    """UserError unless `value` is a whole number from `lowest` to `highest` (None: no upper end)."""
+    if isinstance(value, Integral) and not isinstance(value, bool) and lowest <= int(value) <= (highest or int(value)):
+        return
+    choices = f"{lowest} or more" if highest is None else f"{lowest} to {highest}"
+    raise UserError("this is not a whole number in range", key=name, value=value, remedy=f"choose {choices}")

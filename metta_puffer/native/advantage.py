@@ -13,13 +13,19 @@ def compute_advantages(values: Tensor, rewards: Tensor, dones: Tensor, ratios: T
     All arguments are float32 [rows, columns]; reward and done at column t belong to the action of column t-1.
     The compiled kernel runs on the CPU, vectorized torch elsewhere.
     """
-    advantages = torch.zeros_like(values, memory_format=torch.contiguous_format)
     if values.device.type == "cpu":
+        advantages = torch.zeros_like(values, memory_format=torch.contiguous_format)
         arrays = [tensor.detach().contiguous().numpy() for tensor in (values, rewards, dones, ratios)]
         _engine.compute_advantages(
             *arrays, advantages.numpy(), loss.gamma, loss.gae_lambda, loss.vtrace_rho_clip, loss.vtrace_c_clip
         )
         return advantages
+    return vectorized(values, rewards, dones, ratios, loss)
+
+
+def vectorized(values: Tensor, rewards: Tensor, dones: Tensor, ratios: Tensor, loss: LossPlan) -> Tensor:
+    """The same on any device, all rows of a column at once."""
+    advantages = torch.zeros_like(values, memory_format=torch.contiguous_format)
     continues = 1.0 - dones[:, 1:]
     rho, c = ratios.clamp(max=loss.vtrace_rho_clip), ratios.clamp(max=loss.vtrace_c_clip)
     delta = rho[:, :-1] * (rewards[:, 1:] + loss.gamma * values[:, 1:] * continues - values[:, :-1])

@@ -130,7 +130,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
     for key, tensor in tensors.items():
         kind, *rest = key.split("/", 2)
         if kind == "optimizer":
-            state.setdefault(int(rest[0]), {})[rest[1]] = tensor
+            state.setdefault(int(rest[0]), {})[rest[1]] = tensor.clone()
     optimizer.load_state_dict({"state": state, "param_groups": described["param_groups"]})
 
 

@@ -1,12 +1,12 @@
 """Optimizers and the learning rate of each epoch."""
 
 from collections.abc import Callable, Iterable
-from math import cos, pi
 
 import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
+from metta_puffer.config.arithmetic import cosine_learning_rate
 from metta_puffer.config.plan import OptimizerPlan
 from metta_puffer.errors import UserError, did_you_mean
 
@@ -42,8 +42,7 @@ def learning_rate(plan: OptimizerPlan, epoch: int, total_epochs: int) -> float:
     """Rate of one epoch: constant, or a half cosine from the full rate at epoch 0 to 0 at the last one's end."""
     if plan.learning_rate_schedule == "constant":
         return plan.learning_rate
-    done = min(epoch / max(1, total_epochs), 1.0)
-    return plan.learning_rate * 0.5 * (1.0 + cos(pi * done))
+    return cosine_learning_rate(plan.learning_rate, min(epoch, total_epochs), total_epochs)
 
 
 def set_learning_rate(optimizer: Optimizer, rate: float) -> None:

@@ -28,6 +28,17 @@ class Collected:
                 self.episodes[key].append(float(value))
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """What a group of n agents received, on the policy's device; flags are 0 or 1."""
+
+    group: int
+    observations: Tensor  # [n, *observation shape]
+    rewards: Tensor  # [n]
+    terminals: Tensor  # [n]
+    truncations: Tensor  # [n]
+
+
 class Rollout:
     """Owns what lives from one rollout to the next: recurrent state and the observations not yet acted upon."""
 
@@ -39,10 +50,12 @@ class Rollout:
         self._device = torch.device(plan.device)
         self._recurrent = experience.initial_h is not None
         self._worlds_per_group = plan.env.envs_per_forward
-        self._held: list[Received] = []  # received at the end of a rollout to value the rows' ends, acted upon next
+        self._held: list[Arrived] = []  # received at the end of a rollout to value the rows' ends, acted upon next
         self.h: list[Tensor | None] = [None] * worlds.num_groups
         self.c: list[Tensor | None] = [None] * worlds.num_groups
         self._last_values: list[Tensor | None] = [None] * worlds.num_groups
+        shape = worlds.num_groups, worlds.agents_per_group
+        self.mean_rewards = torch.zeros(shape, device=self._device)  # running mean of each agent, for centring
         self._reset_states()
 
     def _reset_states(self) -> None:
@@ -60,50 +73,54 @@ class Rollout:
         if self._plan.rules.rollout_state == "reset":
             self._reset_states()
         while not experience.ready:
-            with stopwatch("environment"):
-                received = self._held.pop(0) if self._held else self._recv(collected)
-            actions = self._act(received, stopwatch)
+            arrived = self._held.pop(0) if self._held else self._recv(collected, stopwatch)
+            actions = self._act(arrived, stopwatch)
             collected.agent_steps += len(actions)
             collected.env_steps += self._worlds_per_group
             with stopwatch("environment"):
-                self._worlds.send(received.group, actions.to("cpu", torch.int32).numpy())
+                self._worlds.send(arrived.group, actions.to("cpu", torch.int32).numpy())
         if self._plan.rules.row_end == "bootstrap":
             self._value_row_ends(collected, stopwatch)
         return collected
 
-    def _recv(self, collected: Collected) -> Received:
-        received = self._worlds.recv()
+    def _recv(self, collected: Collected, stopwatch: Stopwatch) -> Arrived:
+        with stopwatch("environment"):
+            received = self._worlds.recv()
         for info in received.infos:
             collected.add_info(info)
-        return received
+        with stopwatch("copy"):
+            return self._arrive(received)
 
-    def _to_device(self, received: Received) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """observations, rewards as the rules want them, terminals, truncations."""
+    def _arrive(self, received: Received) -> Arrived:
+        """Takes what the worlds sent to the device, rewards as the rules want them. Once for each `received`."""
+        rules = self._plan.rules
         rewards = torch.from_numpy(received.rewards).to(self._device, torch.float32)
-        if self._plan.rules.reward_clamp is not None:
-            rewards = rewards.clamp(-self._plan.rules.reward_clamp, self._plan.rules.reward_clamp)
-        return (
+        if rules.reward_clamp is not None:
+            rewards = rewards.clamp(-rules.reward_clamp, rules.reward_clamp)
+        if rules.reward_centering is not None:
+            mean = self.mean_rewards[received.group].clone()
+            self.mean_rewards[received.group] += rules.reward_centering * (rewards - mean)
+            rewards = rewards - mean
+        return Arrived(
+            received.group,
             torch.from_numpy(received.observations).to(self._device, non_blocking=True),
             rewards,
             torch.from_numpy(received.terminals).to(self._device, torch.float32),
             torch.from_numpy(received.truncations).to(self._device, torch.float32),
         )
 
-    def _act(self, received: Received, stopwatch: Stopwatch) -> Tensor:
-        group, rules = received.group, self._plan.rules
-        with stopwatch("copy"):
-            observations, rewards, terminals, truncations = self._to_device(received)
-        h, c, resets = self._state_before(group, terminals, truncations)
+    def _act(self, arrived: Arrived, stopwatch: Stopwatch) -> Tensor:
+        """Runs the policy on what arrived, stores it, and gives the actions int64 [n]."""
+        group = arrived.group
+        h, c, resets = self._state_before(arrived)
         state: dict[str, Any] = {"lstm_h": h, "lstm_c": c}
         with stopwatch("forward"):
-            logits, values = self._forward(observations, state)
+            logits, values = self._forward(arrived.observations, state)
             actions, logprobs = sample(logits, self._generator)
         values = values.float().flatten()
-        dones = terminals
-        if rules.truncation == "bootstrap":
-            rewards, dones = self._bootstrap(group, rewards, terminals, truncations)
+        rewards, dones = self._rewards_and_dones(arrived)
         with stopwatch("copy"):
-            column = Column(observations, actions, logprobs, values, rewards, dones, resets)
+            column = Column(arrived.observations, actions, logprobs, values, rewards, dones, resets)
             self._experience.store(group, column, h, c)
         if self._recurrent:
             self.h[group], self.c[group] = state["lstm_h"], state["lstm_c"]
@@ -114,42 +131,36 @@ class Rollout:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._plan.precision == "bfloat16"):
             return self._policy.forward_eval(observations, state)  # type: ignore[operator]
 
-    def _state_before(
-        self, group: int, terminals: Tensor, truncations: Tensor
-    ) -> tuple[Tensor | None, Tensor | None, Tensor]:
+    def _state_before(self, arrived: Arrived) -> tuple[Tensor | None, Tensor | None, Tensor]:
         """Recurrent state [n, hidden] with which the group reads its observation, and where it was zeroed [n]."""
-        h, c = self.h[group], self.c[group]
+        h, c = self.h[arrived.group], self.c[arrived.group]
         if not self._plan.rules.reset_state_on_done:
-            return h, c, torch.zeros_like(terminals)
-        resets = torch.maximum(terminals, truncations)
+            return h, c, torch.zeros_like(arrived.terminals)
+        resets = torch.maximum(arrived.terminals, arrived.truncations)
         if h is not None and c is not None:
             keep = (1.0 - resets)[:, None]
             h, c = h * keep, c * keep
         return h, c, resets
 
-    def _bootstrap(self, group: int, rewards: Tensor, terminals: Tensor, truncations: Tensor) -> tuple[Tensor, Tensor]:
-        """(rewards, dones) such that a truncated episode is cut but worth what it would have gone on to earn.
+    def _rewards_and_dones(self, arrived: Arrived) -> tuple[Tensor, Tensor]:
+        """Rewards, and where advantages are cut. A truncated episode is worth what it would have gone on to earn.
 
         The observation that comes with a truncation is the next episode's first, so the value of the last one acted
         upon stands in for that of the one never shown.
         """
-        last = self._last_values[group]
-        if last is not None:
-            rewards = rewards + self._plan.loss.gamma * last * truncations * (1.0 - terminals)
-        return rewards, torch.maximum(terminals, truncations)
+        last = self._last_values[arrived.group]
+        if self._plan.rules.truncation == "ignore":
+            return arrived.rewards, arrived.terminals
+        cut_short = arrived.truncations * (1.0 - arrived.terminals)
+        rewards = arrived.rewards if last is None else arrived.rewards + self._plan.loss.gamma * last * cut_short
+        return rewards, torch.maximum(arrived.terminals, arrived.truncations)
 
     def _value_row_ends(self, collected: Collected, stopwatch: Stopwatch) -> None:
         """Receives what followed each group's last action and keeps it for the next rollout to act upon."""
         for _ in range(self._worlds.num_groups):
-            with stopwatch("environment"):
-                received = self._recv(collected)
-            self._held.append(received)
-            group = received.group
-            observations, rewards, terminals, truncations = self._to_device(received)
-            h, c, _ = self._state_before(group, terminals, truncations)
+            arrived = self._recv(collected, stopwatch)
+            self._held.append(arrived)
+            h, c, _ = self._state_before(arrived)
             with stopwatch("forward"):
-                _, values = self._forward(observations, {"lstm_h": h, "lstm_c": c})
-            dones = terminals
-            if self._plan.rules.truncation == "bootstrap":
-                rewards, dones = self._bootstrap(group, rewards, terminals, truncations)
-            self._experience.store_successor(group, values.float().flatten(), rewards, dones)
+                _, values = self._forward(arrived.observations, {"lstm_h": h, "lstm_c": c})
+            self._experience.store_successor(arrived.group, values.float().flatten(), *self._rewards_and_dones(arrived))

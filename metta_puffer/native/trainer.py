@@ -115,8 +115,9 @@ class NativeTrainer:
         began = time.monotonic()
         rate = learning_rate(self.plan.optimizer, self.epoch, self.plan.batch.total_epochs)
         set_learning_rate(self.optimizer, rate)
-        collected = self._rollout.collect(self._stopwatch)
         try:
+            self._check_weights()
+            collected = self._rollout.collect(self._stopwatch)
             with self._stopwatch("train"):
                 updated = self._update.run(self.experience, self.epoch)
         except DivergedError as error:
@@ -128,6 +129,12 @@ class NativeTrainer:
         self.gradient_updates += updated.gradient_updates
         speed = collected.agent_steps / (time.monotonic() - began)
         self._sink.log(self._record(collected, updated, rate, speed, started))
+
+    def _check_weights(self) -> None:
+        # Once a round: sampling an action from NaN would end a CUDA context, not just the run.
+        if not torch.stack([parameter.isfinite().all() for parameter in self.policy.parameters()]).all():
+            bad = next(name for name, weights in self.policy.named_parameters() if not weights.isfinite().all())
+            raise DivergedError(f"weights of {bad} are not finite")
 
     def _record(
         self, collected: Collected, updated: Updated, rate: float, speed: float, started: float

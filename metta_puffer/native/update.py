@@ -135,7 +135,7 @@ class Update:
                 "value loss": critic_loss,
             }
             bad = next(name for name, tensor in {**named, "total loss": total}.items() if not tensor.isfinite().all())
-            raise DivergedError(f"loss is {float(total)}; the first tensor that is not finite: {bad}")
+            raise DivergedError(f"loss is {float(total.detach())}; the first tensor that is not finite: {bad}")
         experience.values[rows, :horizon] = values.detach()
         with torch.no_grad():
             terms = {
@@ -153,7 +153,8 @@ class Update:
         """logits [m*T, actions] and values float32 [m, T] of the rows under the present policy."""
         observations = experience.observations[rows].to(self._device)
         state: dict[str, Tensor | None] = {"lstm_h": None, "lstm_c": None}
-        if experience.initial_h is not None and experience.initial_c is not None:
+        if self._plan.rules.training_state == "stored" and experience.initial_h is not None:
+            assert experience.initial_c is not None
             state["lstm_h"], state["lstm_c"] = experience.initial_h[rows], experience.initial_c[rows]
         if self._plan.rules.reset_state_on_done:
             state["resets"] = experience.resets[rows]

@@ -8,6 +8,7 @@ resumes from a pair that belongs together.
 import os
 import pickle
 import random
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def save_resume_state(trainer: Any, plan: RunPlan, progress: Progress, model_pat
         "model_name": os.path.basename(model_path),
         "progress": asdict(progress),
         "global_step": trainer.global_step,
-        "optimizer": trainer.optimizer.state_dict(),
+        "optimizer": plain(trainer.optimizer.state_dict()),
         "scheduler": trainer.scheduler.state_dict(),
         "random": random_state(),
         "plan": compared(plan),
@@ -53,38 +54,63 @@ def save_resume_state(trainer: Any, plan: RunPlan, progress: Progress, model_pat
     os.replace(partial, path)
 
 
-def restore(trainer: Any, plan: RunPlan) -> Progress:
-    """Puts a fresh PuffeRL back to where the run in plan.run_dir stopped; Progress() where nothing was saved.
+def plain(value: Any) -> Any:
+    """Dictionaries of any kind as dict: heavyball's Muon keeps defaultdicts, which weights_only loading refuses."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(plain(item) for item in value)
+    return value
 
-    Raises UserError when the saved run is another one, or its files are damaged.
+
+@dataclass(frozen=True)
+class Saved:
+    """What a run folder holds for going on: a checked resume state and the model file it names."""
+
+    state: dict[str, Any]
+    model_path: str
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(**self.state["progress"])
+
+
+def read_saved(plan: RunPlan) -> Saved | None:
+    """The saved run in plan.run_dir, None where there is none. Nothing is built for it.
+
+    Raises UserError when the saved run is another one than the plan's, or its files are damaged.
     """
     path = Path(plan.run_dir) / RESUME_FILE
     if not path.exists():
-        return Progress()
-    state = load_file(path)
+        return None
+    state = load_file(path, allowed=classes_named_by(plan.optimizer.type))
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError("is no resume state of this version", file=str(path), remedy="start the run in a new folder")
     require_same_plan(state["plan"], compared(plan), path)
-    load_policy(trainer.uncompiled_policy, path.with_name(state["model_name"]))
+    model_path = path.with_name(state["model_name"])
+    load_file(model_path)
+    return Saved(state, str(model_path))
+
+
+def restore(trainer: Any, saved: Saved) -> None:
+    """Puts a fresh PuffeRL back to where the saved run stopped. Raises UserError when the weights do not fit it."""
+    state = saved.state
+    load_policy(trainer.uncompiled_policy, saved.model_path)
     trainer.optimizer.load_state_dict(state["optimizer"])
     trainer.scheduler.load_state_dict(state["scheduler"])
-    progress = Progress(**state["progress"])
-    trainer.epoch, trainer.global_step = progress.epoch, state["global_step"]
+    trainer.epoch, trainer.global_step = saved.progress.epoch, state["global_step"]
     trainer.last_log_step = trainer.global_step
     restore_random_state(state["random"])
-    return progress
 
 
-def saved_progress(run_dir: str) -> Progress:
-    """How far the run in `run_dir` came, without building anything."""
-    path = Path(run_dir) / RESUME_FILE
-    return Progress(**load_file(path)["progress"]) if path.exists() else Progress()
-
-
-def newest_checkpoint(run_dir: str) -> str | None:
-    """The model file that a resume would start from, a path; None where nothing was saved."""
-    path = Path(run_dir) / RESUME_FILE
-    return str(path.with_name(load_file(path)["model_name"])) if path.exists() else None
+def publish_model(checkpoint: str | None, run_dir: str) -> str | None:
+    """Copies a run's last weights to RUN_DIR.pt, where PufferLib leaves them; returns that path."""
+    if checkpoint is None:
+        return None
+    target = f"{run_dir.rstrip('/')}.pt"
+    shutil.copyfile(checkpoint, f"{target}.tmp")
+    os.replace(f"{target}.tmp", target)
+    return target
 
 
 def compared(plan: RunPlan) -> dict[str, Any]:
@@ -128,10 +154,20 @@ def restore_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def load_file(path: str | os.PathLike[str], device: str = "cpu") -> Any:
+def classes_named_by(optimizer: str) -> list[type]:
+    """heavyball's Muon writes its own class's name into its settings; reading it back creates no object."""
+    if optimizer != "muon":
+        return []
+    from heavyball import ForeachMuon
+
+    return [ForeachMuon, set]
+
+
+def load_file(path: str | os.PathLike[str], allowed: list[Any] | None = None) -> Any:
     """torch.load that runs no code from the file (weights_only). Raises UserError for anything unreadable."""
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        with torch.serialization.safe_globals(allowed or []):
+            return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         folder = Path(path).parent
         near = did_you_mean(Path(path).name, [p.name for p in folder.glob("*.pt")] if folder.is_dir() else [])

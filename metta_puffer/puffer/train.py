@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from metta_puffer.config.plan import RunPlan
-from metta_puffer.puffer.checkpoints import Progress, newest_checkpoint, restore, save_resume_state, saved_progress
+from metta_puffer.puffer.checkpoints import Progress, Saved, read_saved, restore, save_resume_state
 from metta_puffer.puffer.contained import autocast_restored, pufferl
 from metta_puffer.puffer.interrupts import Interrupts, noted_interrupts
 from metta_puffer.puffer.measure import StageClock, environment_values, loss_values
@@ -32,7 +32,8 @@ def train(plan: RunPlan, sink: MetricSink) -> RunResult:
     """
     pufferl()
     with joined_ranks(plan.device) as ranks, autocast_restored(torch.device(plan.device).type):
-        done = saved_progress(plan.run_dir)
+        saved = read_saved(plan)
+        done = saved.progress if saved else Progress()
         # A resumed run meets new worlds rather than those it began with; every rank has its own.
         world_seed = (plan.env.seed + (done.epoch * ranks.count + ranks.rank) * plan.env.envs) % 2**31
         seed_everything(plan.seed + ranks.rank)
@@ -41,7 +42,7 @@ def train(plan: RunPlan, sink: MetricSink) -> RunResult:
             open_trainer(plan, vecenv, seed=world_seed, ranks=ranks) as trainer,
             noted_interrupts() as interrupts,
         ):
-            return Run(plan, trainer, ranks).to_the_end(sink, interrupts)
+            return Run(plan, trainer, ranks, saved).to_the_end(sink, interrupts)
 
 
 def seed_everything(seed: int) -> None:
@@ -54,14 +55,16 @@ def seed_everything(seed: int) -> None:
 class Run:
     """The rounds of one run: counts, records and checkpoints around a PuffeRL."""
 
-    def __init__(self, plan: RunPlan, trainer: Any, ranks: Ranks) -> None:
+    def __init__(self, plan: RunPlan, trainer: Any, ranks: Ranks, saved: Saved | None) -> None:
         self.plan, self.trainer, self.ranks = plan, trainer, ranks
-        self.progress = restore(trainer, plan)
+        self.progress = saved.progress if saved else Progress()
+        self._checkpoint = saved.model_path if saved else None
+        if saved:
+            restore(trainer, saved)
         if ranks.count > 1 and self.progress.epoch:  # the saved random streams are those of the first rank
             seed_everything(plan.seed + self.progress.epoch * ranks.count + ranks.rank)
         self._started = time.monotonic() - self.progress.wall_seconds
         self._clock = StageClock(trainer.profile)
-        self._checkpoint: str | None = None
 
     @property
     def finished(self) -> bool:
@@ -83,7 +86,7 @@ class Run:
             agent_steps=self.progress.agent_steps,
             gradient_updates=self.gradient_updates,
             wall_seconds=self.progress.wall_seconds,
-            checkpoint=self._checkpoint or newest_checkpoint(self.plan.run_dir),
+            checkpoint=self._checkpoint,
         )
 
     @property

@@ -18,6 +18,7 @@ import torch
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
 from metta_puffer.policies import build_policy
+from metta_puffer.puffer.checkpoints import load_policy
 from metta_puffer.puffer.contained import pufferl
 from metta_puffer.puffer.ranks import Ranks
 from metta_puffer.puffer.settings import pufferl_config
@@ -49,20 +50,21 @@ def open_trainer(plan: RunPlan, vecenv: Any, *, seed: int, ranks: Ranks) -> Iter
     silent = not plan.extra.get("dashboard", False)
     try:
         policy = build_policy(plan.policy, vecenv.driver_env).to(plan.device)
+        if (initial := plan.extra.get("load_model_path")) is not None:
+            load_policy(policy, initial)
         recurrent = bool(getattr(policy, "recurrent", False))
         config = pufferl_config(plan, recurrent=recurrent, ranks=ranks.count, seed=seed)
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(warnings.catch_warnings())
+        # For the whole run: the constructor adds filters of its own.
+        with warnings.catch_warnings():
             # Float32 on the CPU needs no autocast; PuffeRL asks for one all the same.
             warnings.filterwarnings("ignore", message="In CPU autocast", category=UserWarning)
+            with _stdout_dropped(silent):
+                trainer = module.PuffeRL(config, vecenv, ranks.wrap(policy), RunLogger(Path(plan.run_dir).name))
             if silent:
-                stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
-            trainer = module.PuffeRL(config, vecenv, ranks.wrap(policy), RunLogger(Path(plan.run_dir).name))
-        if silent:
-            trainer.print_dashboard = _show_nothing
-        if plan.precision != "float32":
-            _keep_autocast_fresh(trainer)
-        yield trainer
+                trainer.print_dashboard = _show_nothing
+            if plan.precision != "float32":
+                _keep_autocast_fresh(trainer)
+            yield trainer
     except module.pufferlib.APIUsageError as error:
         raise UserError(str(error), remedy="change [train]; metta-audit explains each of its sizes") from error
     except torch.OutOfMemoryError as error:
@@ -93,6 +95,16 @@ def make_run_dir(run_dir: str) -> None:
 def log_this_round(trainer: Any) -> None:
     """Lets the coming train() take its losses and clear its statistics, however short the round is."""
     trainer.last_log_time = min(trainer.last_log_time, time.time() - 2 * LOG_GAP_SECONDS)
+
+
+@contextmanager
+def _stdout_dropped(wanted: bool) -> Iterator[None]:
+    """PuffeRL draws its dashboard once before anyone can ask it not to."""
+    if not wanted:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
 
 
 def _show_nothing(*args: Any, **kwargs: Any) -> None:

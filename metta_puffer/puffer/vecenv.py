@@ -33,6 +33,12 @@ def make_env(plan: EnvPlan, **kwargs: Any) -> Any:
     )
 
 
+def check_worlds(plan: EnvPlan) -> None:
+    """Builds one world and drops it. Raises UserError for a game, an option or a number of agents that does not fit."""
+    one_world = plan.model_copy(update={"worlds_per_env": 1, "agents_per_env": plan.agents_per_world})
+    make_env(one_world, seed=plan.seed).close()
+
+
 @contextmanager
 def open_vecenv(plan: EnvPlan, *, seed: int) -> Iterator[Any]:
     """PufferLib's vectorized environment, closed at the end of the block.

@@ -1,6 +1,6 @@
-"""Records to Weights & Biases. Used only where a user asks for it; without an account set WANDB_MODE=offline."""
+"""Records to Weights & Biases. Used only where a user asks for it; without an account it stays on this machine."""
 
-from typing import Any
+from typing import Any, Literal
 
 from metta_puffer.tracking.schema import MetricRecord
 
@@ -9,15 +9,19 @@ class WandbSink:
     """One wandb run; `run_id` makes a resumed run continue its own curves.
 
     `config` is logged as the run's settings (a RunPlan as a dict). Every record's counters are logged beside its
-    values, so that curves can be drawn over agent-steps, gradient updates or seconds.
+    values, so that curves can be drawn over agent-steps, gradient updates or seconds. Where wandb knows no account,
+    and no mode is set, the run is kept offline in `run_dir`, for `wandb sync` later.
     """
 
     def __init__(self, *, project: str, group: str, run_id: str, run_dir: str, config: dict[str, Any]) -> None:
         # Imported on use: wandb starts threads and reads the user's settings.
         import wandb
 
+        mode: Literal["offline"] | None = None
+        if wandb.setup().settings.mode == "online" and not wandb.login(prompt=False):
+            mode = "offline"
         self._run = wandb.init(
-            project=project, group=group, id=run_id, name=run_id, dir=run_dir, config=config, resume="allow"
+            project=project, group=group, id=run_id, name=run_id, dir=run_dir, config=config, resume="allow", mode=mode
         )
         self._run.define_metric("agent_steps")
         self._run.define_metric("*", step_metric="agent_steps")

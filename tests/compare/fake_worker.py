@@ -1,6 +1,7 @@
 """A worker whose trainer is a fake one: seconds instead of minutes, with checkpoints, failures and scores on demand.
 
-`plan.extra` steers it: `score` (final), `noise`, `pause_seconds` a round, `fail_at_epoch`.
+`plan.extra` steers it: `score` (final), `noise`, `pause_seconds` a round, `fail_at_epoch`. So do the environment
+variables FAKE_PAUSE_SECONDS and FAKE_FAIL_ARM, where plans come from configuration files.
 """
 
 import json
@@ -18,18 +19,22 @@ from metta_puffer.tracking.schema import MetricRecord, MetricSink
 
 
 def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
-    batch, extra = plan.batch, plan.extra
+    batch, extra = plan.batch, dict(plan.extra)
+    extra.setdefault("pause_seconds", float(os.environ.get("FAKE_PAUSE_SECONDS", "0")))
+    if os.environ.get("FAKE_FAIL_ARM") == plan.trainer:
+        extra["fail_at_epoch"] = 3
     checkpoint = Path(plan.run_dir) / "checkpoint.json"
     epoch = json.loads(checkpoint.read_text())["epoch"] if checkpoint.exists() else 0
     print(f"training {plan.trainer} from epoch {epoch}")
-    level = np.random.default_rng(plan.seed).normal(extra.get("score", 1.0), extra.get("noise", 0.1))
+    arm = ("puffer", "native").index(plan.trainer)
+    level = np.random.default_rng([arm, plan.seed]).normal(extra.get("score", 1.0), extra.get("noise", 0.1))
     status = "finished"
     while epoch < batch.total_epochs:
         epoch += 1
         if epoch == extra.get("fail_at_epoch"):
             raise RuntimeError("the fake trainer was told to fail")
         try:
-            time.sleep(extra.get("pause_seconds", 0.0))
+            time.sleep(extra["pause_seconds"])
         except KeyboardInterrupt:
             status = "interrupted"
             break
@@ -41,7 +46,7 @@ def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
                 epoch * batch.batch_size // plan.env.agents_per_env,
                 epoch * batch.gradient_updates_per_epoch,
                 epoch * 0.5,
-                {"score": level * (1 - np.exp(-3 * share)), "throughput/agent_steps_per_second": 1000.0},
+                {"score": level * (1 - np.exp(-3 * share)), "seconds/environment": 0.3, "seconds/learn": 0.2},
             )
         )
         draft = checkpoint.with_suffix(f".{os.getpid()}")

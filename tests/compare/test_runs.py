@@ -28,6 +28,8 @@ def fake_worker(monkeypatch):
 
 
 def run_all(*planned, jobs=2):
+    for one in planned:
+        rundir.claim(one)
     said = io.StringIO()
     done = runs.run_all(planned, jobs=jobs, display=PlainDisplay(Console(file=said)))
     return done, said.getvalue()
@@ -51,12 +53,10 @@ def test_a_finished_run_is_not_run_again_and_a_failed_one_is(tmp_path):
     assert bad.log.read_text().count("was told to fail") > 1
 
 
-def test_other_settings_in_the_same_place_are_refused_before_anything_starts(tmp_path):
-    run_all(run(tmp_path, epochs=2))
-    fresh = run(tmp_path, "native", epochs=2)
+def test_a_directory_of_other_settings_is_refused_with_what_changed(tmp_path):
+    rundir.claim(run(tmp_path, epochs=2))
     with pytest.raises(UserError, match=r"batch\.total_timesteps was 256, is 384"):
-        run_all(fresh, run(tmp_path, epochs=3))
-    assert not fresh.log.exists()
+        rundir.claim(run(tmp_path, epochs=3))
 
 
 def test_a_killed_run_is_reported_and_resumes_from_its_checkpoint(tmp_path):
@@ -81,13 +81,15 @@ COMPARISON = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from compare import runs
+from compare import rundir, runs
 from compare.progress import PlainDisplay
 from tests.compare.plans import run
 runs.WORKER = tuple(sys.argv[2:])
 out = Path(sys.argv[1])
 planned = [run(out, "puffer", 0, epochs=3)]
 planned += [run(out, arm, 1, epochs=200, pause_seconds=0.02) for arm in ("puffer", "native")]
+for one in planned:
+    rundir.claim(one)
 sys.exit(0 if runs.run_all(planned, jobs=2, display=PlainDisplay(Console())) else 130)
 """
 

@@ -1,6 +1,7 @@
 """Tiny environments with a known optimum, and a plan to train on them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
@@ -17,6 +18,16 @@ from metta_puffer.config.plan import (
     RunPlan,
 )
 from metta_puffer.tracking.schema import MetricRecord
+
+WINDOW = 5
+CUE = SimpleNamespace(id=0, name="cue", normalization=2.0)
+# The face of a MettaGridConfig that policies read, with one feature and a small window: cheap to run.
+TINY_GAME = SimpleNamespace(
+    game=SimpleNamespace(
+        id_map=lambda: SimpleNamespace(features=lambda: [CUE], tag_names=lambda: []),
+        obs=SimpleNamespace(height=WINDOW, width=WINDOW),
+    )
+)
 
 
 class RecallEnv(pufferlib.PufferEnv):
@@ -40,6 +51,8 @@ class RecallEnv(pufferlib.PufferEnv):
         self.single_observation_space = gymnasium.spaces.Box(0, 255, (4, 3), np.uint8)
         self.single_action_space = gymnasium.spaces.Discrete(actions)
         self.num_agents = num_agents
+        self.config = TINY_GAME
+        self.agents_per_batch = num_agents  # what PuffeRL reads of a vectorized environment
         self.length, self.truncates = length, truncates
         super().__init__(buf)
         self._seed = seed
@@ -57,9 +70,9 @@ class RecallEnv(pufferlib.PufferEnv):
 
     def _show(self, values: np.ndarray | int) -> None:
         self.observations[:] = 0xFF
-        self.observations[:, 0, 0] = 5 << 4 | 5
-        self.observations[:, 0, 1] = 1
-        self.observations[:, 0, 2] = np.asarray(values) * 100
+        self.observations[:, 0, 0] = WINDOW // 2 << 4 | WINDOW // 2
+        self.observations[:, 0, 1] = CUE.id
+        self.observations[:, 0, 2] = values
 
     def step(self, actions: np.ndarray) -> tuple[Any, ...]:
         self.rewards[:] = np.asarray(actions).reshape(-1) == self._cue
@@ -121,6 +134,7 @@ def toy_plan(run_dir: Path | str, **changes: Any) -> RunPlan:
             actor_advantage="cached",
             truncation="bootstrap",
             row_end="bootstrap",
+            training_state="stored",
             rollout_state="carry",
             reset_state_on_done=True,
         ),

@@ -10,8 +10,12 @@ import pytest
 import torch
 
 from metta_puffer.errors import UserError
-from metta_puffer.puffer import trainer
+from metta_puffer.puffer import trainer as trainer_module
+from metta_puffer.puffer.checkpoints import read_saved, restore
+from metta_puffer.puffer.ranks import Ranks
 from metta_puffer.puffer.train import train
+from metta_puffer.puffer.trainer import open_trainer
+from metta_puffer.puffer.vecenv import open_vecenv
 from metta_puffer.tracking.schema import MetricRecord
 from tests.puffer.toy import MemorySink, ToyPolicy, toy_plan
 
@@ -90,13 +94,10 @@ def test_a_resumed_run_starts_from_the_saved_weights_optimizer_and_random_stream
     train(plan, interrupted_after(2, signal.SIGINT))
     state = torch.load(tmp_path / "run" / "resume_state.pt", weights_only=True)
 
-    from metta_puffer.puffer.checkpoints import restore
-    from metta_puffer.puffer.ranks import Ranks
-    from metta_puffer.puffer.trainer import open_trainer
-    from metta_puffer.puffer.vecenv import open_vecenv
-
     with open_vecenv(plan.env, seed=9) as vecenv, open_trainer(plan, vecenv, seed=9, ranks=Ranks()) as trainer:
-        restore(trainer, plan)
+        saved_run = read_saved(plan)
+        assert saved_run is not None
+        restore(trainer, saved_run)
         saved = torch.load(tmp_path / "run" / "model_000002.pt", weights_only=True)
         assert all(torch.equal(saved[name], tensor) for name, tensor in trainer.policy.state_dict().items())
         moments = trainer.optimizer.state_dict()["state"]
@@ -172,7 +173,20 @@ def test_every_forward_pass_of_an_update_sees_the_newest_weights(
 ) -> None:
     # Left to itself PuffeRL's autocast, entered and never left, keeps converted weights through optimizer steps.
     probe = StalenessProbe()
-    monkeypatch.setattr(trainer, "build_policy", lambda plan, env: probe)
+    monkeypatch.setattr(trainer_module, "build_policy", lambda plan, env: probe)
     train(toy_plan(str(tmp_path / "run"), precision=precision), MemorySink())
     assert (probe.passes, probe.stale, probe.detached) == (20, 0, 0)
     assert not torch.is_autocast_enabled("cpu")
+
+
+def test_muon_trains_and_resumes_with_its_momentum(tmp_path: Path) -> None:
+    plan = toy_plan(str(tmp_path / "run"))
+    plan = plan.model_copy(update={"optimizer": plan.optimizer.model_copy(update={"type": "muon"})})
+    assert train(plan, interrupted_after(3, signal.SIGINT)).status == "interrupted"
+    saved = read_saved(plan)
+    assert saved is not None
+    momentum = saved.state["optimizer"]["state"][0][0]["nesterov_ema_momentum_1"]
+    with open_vecenv(plan.env, seed=9) as vecenv, open_trainer(plan, vecenv, seed=9, ranks=Ranks()) as trainer:
+        restore(trainer, saved)
+        assert torch.equal(trainer.optimizer.state_dict()["state"][0][0]["nesterov_ema_momentum_1"], momentum)
+    assert train(plan, MemorySink()).status == "finished"

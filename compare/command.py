@@ -1,0 +1,127 @@
+"""The command line of a comparison: check, plan, run, judge, report.
+
+Exit status: 0 done, 1 incomplete (a run failed), 2 unusable input, 130 stopped on request (resumable).
+"""
+
+import argparse
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich_argparse import RichHelpFormatter
+
+from compare import rundir
+from compare.adding import added_runs, parse_addition, remember
+from compare.baseline import random_baseline
+from compare.plan import Request, plan_runs
+from compare.progress import display_for
+from compare.provenance import provenance
+from compare.runs import physical_cores, run_all
+from compare.worker import EXIT_STOPPED
+from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
+
+EXIT_INCOMPLETE = 1
+PROVENANCE_FILE = "provenance.json"
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(
+        prog="python compare/run_ab.py",
+        description="Train PuffeRL (arm puffer) and the native trainer (arm native) on the same worlds, and say which "
+        "scores higher, how sure that is, and what differs between them.",
+        formatter_class=RichHelpFormatter,
+    )
+    result.add_argument("--puffer", type=Path, required=True, metavar="FILE.ini", help="configuration of arm puffer")
+    result.add_argument("--native", type=Path, required=True, metavar="FILE.yaml", help="configuration of arm native")
+    result.add_argument("--seeds", type=int, required=True, metavar="N", help="runs an arm, with seeds 0 to N-1")
+    result.add_argument(
+        "--total-agent-steps",
+        type=int,
+        required=True,
+        metavar="N",
+        help="budget of each run; an agent acting once is 1",
+    )
+    result.add_argument("--out", type=Path, required=True, metavar="DIR", help="where runs and results go")
+    result.add_argument("--resume", action="store_true", help="go on in DIR: finished runs stay, partial ones continue")
+    result.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: physical cores)")
+    result.add_argument(
+        "--engine", choices=("published", "native"), help="engine of both arms (default: as configured)"
+    )
+    result.add_argument(
+        "--add",
+        action="append",
+        default=[],
+        metavar="ARM=DIR",
+        help="a run made elsewhere joins as one of ARM (puffer, native, or a further arm); may be repeated",
+    )
+    result.add_argument("--wandb", action="store_true", help="log to wandb too; offline with WANDB_MODE=offline")
+    return result
+
+
+def main(arguments: Sequence[str]) -> int:
+    console = Console()
+    try:
+        return compare(parser().parse_args(arguments), console)
+    except UserError as error:
+        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return EXIT_UNUSABLE_INPUT
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command with --resume goes on.")
+        return EXIT_STOPPED
+
+
+def compare(options: argparse.Namespace, console: Console) -> int:
+    jobs = options.jobs or physical_cores()
+    if jobs < 1:
+        raise UserError("must be at least 1", key="--jobs", value=jobs, remedy="leave it out to use every core")
+    runs = plan_runs(
+        Request(
+            puffer=options.puffer,
+            native=options.native,
+            seeds=options.seeds,
+            total_agent_steps=options.total_agent_steps,
+            out=options.out,
+            engine=options.engine,
+        )
+    )
+    with ExitStack() as stack:
+        _open_folder(options.out, resume=options.resume)
+        stack.enter_context(rundir.locked(options.out, wait=False))
+        added = added_runs([parse_addition(text) for text in options.add], runs, options.out)
+        for run in runs:
+            rundir.claim(run)
+        remember(added, options.out)
+        made = provenance()
+        rundir.write_json(options.out / PROVENANCE_FILE, made)
+        baseline = random_baseline(runs[0].plan.env, options.out)
+        console.print(f"The random policy scores {baseline.mean:.3f}.", highlight=False)
+        group = options.out.resolve().name if options.wandb else None
+        completed = run_all(runs, jobs=jobs, display=display_for(console), wandb_group=group)
+        # Imported on use: statistics, drawing and database take seconds that a wrong flag need not wait for.
+        from compare.outputs import write_outputs
+
+        results = write_outputs([*runs, *added], options.out, baseline, made)
+    console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)
+    console.print(results.sentence, highlight=False, markup=False, soft_wrap=True)
+    for problem in results.problems:
+        console.print(f"  - {problem}", highlight=False, markup=False, soft_wrap=True)
+    if not completed:
+        return EXIT_STOPPED
+    return 0 if results.verdict.complete else EXIT_INCOMPLETE
+
+
+def _open_folder(out: Path, *, resume: bool) -> None:
+    try:
+        if not resume and out.is_dir() and any(out.iterdir()):
+            raise UserError(
+                "this folder is not empty",
+                file=str(out),
+                remedy="add --resume to go on with the comparison in it, or choose another --out",
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        (out / rundir.LOCK_FILE).touch()
+    except OSError as error:
+        raise UserError(
+            f"cannot write here ({error.strerror})", file=str(out), remedy="choose an --out that you may write to"
+        ) from error

@@ -1,0 +1,83 @@
+"""The learning curves as a picture for papers and READMEs: curves.png, curves.svg, and their numbers as curves.csv."""
+
+import csv
+import os
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from compare.curves import AXES, Axis, align, curve
+from compare.results import Results, RunResults
+
+# Okabe and Ito's palette: told apart by the colour-blind, and in print by the dashes.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+DASHES = ("-", "--", "-.", ":")
+BASELINE = "#555555"
+TITLES: dict[Axis, str] = {
+    "agent_steps": "agent-steps collected",
+    "wall_seconds": "wall-clock seconds",
+    "gradient_updates": "gradient updates",
+}
+
+
+def draw(results: Results, folder: Path) -> None:
+    """Write curves.png and curves.svg: the score over each axis, every seed thin, the mean bold, its spread shaded."""
+    figure, panels = plt.subplots(1, len(AXES), figsize=(13, 4.3), sharey=True, layout="constrained")
+    for panel, axis in zip(panels, AXES, strict=True):
+        for index, arm in enumerate(results.arms):
+            _draw_arm(panel, axis, results.of(arm), arm, index)
+        if results.random_score is not None:
+            panel.axhline(results.random_score, color=BASELINE, linestyle=":", linewidth=1.2, label="random policy")
+        panel.set_xlabel(TITLES[axis])
+        panel.grid(alpha=0.25)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.ticklabel_format(axis="x", style="sci", scilimits=(-3, 5))
+    panels[0].set_ylabel("score (episode return per agent)")
+    if panels[0].get_legend_handles_labels()[0]:
+        panels[0].legend(frameon=False, loc="upper left")
+    figure.suptitle(
+        "Mean over seeds (bold), ±1 standard deviation (shaded), single seeds (thin)",
+        fontsize=10,
+    )
+    for name in ("curves.png", "curves.svg"):
+        draft = folder / f".{os.getpid()}.{name}"
+        figure.savefig(draft, dpi=150)
+        os.replace(draft, folder / name)
+    plt.close(figure)
+
+
+def _draw_arm(panel: Axes, axis: Axis, runs: list[RunResults], arm: str, index: int) -> None:
+    colour = COLOURS[index % len(COLOURS)]
+    curves = [curve(run.records, axis) for run in runs]
+    for single in curves:
+        panel.plot(single.x, single.y, color=colour, linewidth=0.7, alpha=0.45)
+    finished = [c for c, run in zip(curves, runs, strict=True) if run.status == "finished" and len(c.x)]
+    grid, rows = align(finished)
+    if not finished or not len(grid):
+        return
+    mean = rows.mean(axis=0)
+    style = DASHES[index % len(DASHES)]
+    panel.plot(grid, mean, color=colour, linewidth=2.2, linestyle=style, label=f"{arm} ({len(finished)} seeds)")
+    if len(finished) > 1:
+        spread = np.std(rows, axis=0, ddof=1)
+        panel.fill_between(grid, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+
+
+def write_csv(results: Results, path: Path) -> None:
+    """Every score of every run, unsmoothed and unaligned."""
+    draft = path.with_name(f".{os.getpid()}.{path.name}")
+    with draft.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["run_id", "arm", "seed", "epoch", *AXES, "score"])
+        for result in results.runs:
+            for record in result.records:
+                if "score" in record.values:
+                    counters = [getattr(record, axis) for axis in AXES]
+                    run = result.run
+                    writer.writerow([run.run_id, run.arm, run.seed, record.epoch, *counters, record.values["score"]])
+    os.replace(draft, path)

@@ -1,0 +1,23 @@
+"""Everything a comparison leaves in its folder beside the runs themselves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from compare import figure
+from compare.baseline import Baseline
+from compare.report import write_report
+from compare.results import Results, read_results, write_summary
+from compare.rundir import Run
+from metta_puffer.tracking import store
+
+
+def write_outputs(runs: Sequence[Run], out: Path, baseline: Baseline, provenance: dict[str, Any]) -> Results:
+    """Write results.duckdb, summary.json, curves.png, .svg and .csv, and report.html, each whole or not at all."""
+    results = read_results(runs, baseline.mean, provenance)
+    store.merge(out / "results.duckdb", [(result.row(out), result.records) for result in results.runs])
+    write_summary(results, out / "summary.json")
+    figure.draw(results, out)
+    figure.write_csv(results, out / "curves.csv")
+    write_report(results, out / "report.html")
+    return results

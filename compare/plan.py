@@ -1,0 +1,99 @@
+"""Which runs a comparison has: two arms, a number of seeds, one budget; and what differs between the arms."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compare.rundir import Run
+from metta_puffer.config.machine import Machine
+from metta_puffer.config.plan import EngineName, RunPlan
+from metta_puffer.config.resolver import resolve_native, resolve_puffer
+from metta_puffer.errors import UserError
+
+RUNS_FOLDER = "runs"
+ARMS = ("puffer", "native")
+# What a plan says about one run, not about its arm.
+PER_RUN = frozenset({"seed", "env.seed", "run_dir", "trainer", "notes"})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for."""
+
+    puffer: Path
+    native: Path
+    seeds: int
+    total_agent_steps: int
+    out: Path
+    engine: EngineName | None = None  # None: as the configurations say
+
+
+def plan_runs(request: Request) -> list[Run]:
+    """Every run, seed by seed, so that stopping early leaves pairs. Raises UserError for what cannot be run."""
+    for key, value in (("--seeds", request.seeds), ("--total-agent-steps", request.total_agent_steps)):
+        if value < 1:
+            raise UserError("must be at least 1", key=key, value=value, remedy="give a positive number")
+    machine = Machine.detect()
+    return [_run(request, arm, seed, machine) for seed in range(request.seeds) for arm in ARMS]
+
+
+def _run(request: Request, arm: str, seed: int, machine: Machine) -> Run:
+    run_dir = str(request.out / RUNS_FOLDER / f"{arm}-seed{seed}")
+    engine = {} if request.engine is None else {"env.engine": request.engine}
+    if arm == "puffer":
+        overrides = {"train.seed": seed, "train.total_timesteps": request.total_agent_steps, **engine}
+        plan = resolve_puffer(request.puffer, overrides, run_dir=run_dir, machine=machine)
+    else:
+        overrides = {"seed": seed, "trainer.total_timesteps": request.total_agent_steps, **engine}
+        plan = resolve_native(request.native, overrides, run_dir=run_dir, machine=machine)
+    return Run(arm, seed, plan)
+
+
+def flat(plan: RunPlan) -> dict[str, Any]:
+    """The plan's values by dotted path, what belongs to a single run left out."""
+    result: dict[str, Any] = {}
+
+    def walk(value: Any, path: str) -> None:
+        if path in PER_RUN:
+            return
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                walk(inner, f"{path}.{key}" if path else key)
+        else:
+            result[path] = value
+
+    walk(plan.model_dump(mode="json"), "")
+    return result
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that the arms' plans do not share; None where a plan has no such value."""
+
+    path: str
+    values: tuple[Any, ...]  # in order of the plans
+
+    @property
+    def group(self) -> str:
+        return self.path.partition(".")[0]
+
+
+def differences(*plans: RunPlan) -> list[Difference]:
+    """What differs between arms, read from their plans."""
+    flats = [flat(plan) for plan in plans]
+    paths = dict.fromkeys(path for values in flats for path in values)
+    found = (Difference(path, tuple(values.get(path) for values in flats)) for path in paths)
+    return [difference for difference in found if any(value != difference.values[0] for value in difference.values)]
+
+
+def arithmetic(plan: RunPlan) -> dict[str, Any]:
+    """The sizes of one arm: what its plan says about worlds and batches."""
+    worlds = {
+        "worlds": plan.env.worlds,
+        "agents_per_world": plan.env.agents_per_world,
+        "total_agents": plan.env.total_agents,
+        "agents_per_forward": plan.env.agents_per_forward,
+        "groups": plan.env.groups,
+        "workers": plan.env.workers,
+    }
+    return {**worlds, **plan.batch.model_dump()}

@@ -1,0 +1,318 @@
+"""The parts of the page, each a function of the results. Everything shown is escaped here."""
+
+import math
+from html import escape
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+
+from compare.plan import arithmetic, differences
+from compare.progress import duration
+from compare.results import Results, RunResults
+
+SECONDS = "seconds/"
+STAGE_COLOURS = ("#0072B2", "#D55E00", "#00795A", "#9B4F80", "#4A5568", "#8A6D00", "#2B6CB0", "#9C4221")
+GROUPS = {
+    "env": "Worlds",
+    "batch": "Batch",
+    "optimizer": "Optimizer",
+    "loss": "Loss",
+    "rules": "Rules beyond numbers",
+    "policy": "Policy",
+    "extra": "Trainer-specific settings (change no size and no rule)",
+}
+
+
+def sections(results: Results) -> list[str]:
+    parts = [_verdict, _curves, _runs, _throughput, _sizes, _differences, _reproduce]
+    return [text for text in (part(results) for part in parts) if text]
+
+
+def _section(name: str, title: str, about: str, body: str) -> str:
+    return f'<section id="{name}"><h2>{escape(title)}</h2><p class="about">{escape(about)}</p>{body}</section>'
+
+
+def _table(head: list[str], rows: list[tuple[list[str], bool]], numbers_from: int) -> str:
+    """`rows` are cells, already escaped, and whether the row is marked; columns from `numbers_from` on are numbers."""
+
+    def cells(tag: str, texts: list[str]) -> str:
+        marks = ["" if index < numbers_from else ' class="number"' for index in range(len(texts))]
+        return "".join(f"<{tag}{mark}>{text}</{tag}>" for mark, text in zip(marks, texts, strict=True))
+
+    body = "".join(f"<tr{' class=differs' if marked else ''}>{cells('td', texts)}</tr>" for texts, marked in rows)
+    return f'<div class="scroll"><table><thead><tr>{cells("th", head)}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def number(value: Any, digits: int = 3) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, bool | str):
+        return escape(str(value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.{digits}f}"
+    return escape(str(value))
+
+
+def _arm_key(results: Results, index: int) -> str:
+    return f'<span class="key {"abcd"[index % 4]}"></span>{escape(results.arms[index])}'
+
+
+def _verdict(results: Results) -> str:
+    verdict = results.verdict
+    percent = f"{100 * verdict.confidence:g} %"
+    poi = verdict.probability_of_improvement
+    a, b = results.arms[:2]
+    rows = []
+    for index, arm in enumerate(results.arms):
+        speeds = [run.agent_steps_per_second for run in results.of(arm) if run.agent_steps_per_second]
+        judged, side = (verdict, index) if index < 2 else (results.other_verdicts[results.arms[0], arm], 1)
+        rows.append(
+            (
+                [
+                    _arm_key(results, index),
+                    f"{judged.usable[side]} of {judged.planned[side]}",
+                    number(judged.mean[side]),
+                    number(judged.standard_deviation[side]),
+                    number(judged.interquartile_mean[side]),
+                    number(float(np.mean(speeds)) if speeds else None, 0),
+                ],
+                False,
+            )
+        )
+    if results.random_score is not None:
+        rows.append(
+            (['<span class="key random"></span>random policy', "", number(results.random_score), "", "", ""], False)
+        )
+    head = ["arm", "seeds", "final score", "sd over seeds", "interquartile mean", "agent-steps/s"]
+    facts = [
+        ["area under the curve", _estimate(verdict.area_difference, signed=True)],
+        [f"chance that a run of {escape(b)} ends above one of {escape(a)}", _estimate(poi, signed=False)],
+        [
+            "smallest true difference this many seeds show 4 times in 5",
+            "none" if math.isinf(verdict.detectable_difference) else number(verdict.detectable_difference),
+        ],
+        ["seeds an arm needed to show the difference seen, if it is real", number(verdict.seeds_needed)],
+    ]
+    table = _table(["", f"value ({percent} interval)"], [(fact, False) for fact in facts], 1)
+    others = "".join(f"<li>{escape(v.sentence(*pair))}</li>" for pair, v in results.other_verdicts.items())
+    others = f"<h3>Other pairs, one by one</h3><ul>{others}</ul>" if others else ""
+    return _section(
+        "verdict",
+        "How sure is that?",
+        f"Final score: mean over the last tenth of the run's agent-steps. Difference: {b} minus {a}, with the "
+        f"{percent} interval of Welch's t test. An interval that crosses zero means that the runs do not tell the "
+        "arms apart, not that the arms are equal.",
+        _difference_bar(results) + _table(head, rows, 1) + "<h3>More measures</h3>" + table + others,
+    )
+
+
+def _estimate(estimate: Any, *, signed: bool) -> str:
+    if math.isnan(estimate.low):
+        return "–"
+    sign = "+" if signed else ""
+    return f"{estimate.value:{sign}.3f} ({estimate.low:{sign}.3f} to {estimate.high:{sign}.3f})"
+
+
+def _difference_bar(results: Results) -> str:
+    """The interval of the difference against zero, drawn with boxes so that it scales with the page."""
+    estimate = results.verdict.difference
+    if math.isnan(estimate.low):
+        return ""
+    reach = 1.15 * max(abs(estimate.low), abs(estimate.high), 1e-9)
+
+    def place(value: float) -> float:
+        return 50 + 50 * value / reach
+
+    low, high, value = place(estimate.low), place(estimate.high), place(estimate.value)
+    ends = "".join(
+        f'<span class="label" style="left:{place(at):.1f}%">{at:+.3g}</span>' for at in (estimate.low, estimate.high)
+    )
+    text = f"Difference {estimate.value:+.3g}, interval {estimate.low:+.3g} to {estimate.high:+.3g}"
+    return (
+        f'<div class="span" role="img" aria-label="{escape(text)}">'
+        f'<span class="side" style="left:0;color:var(--a)">◀ {escape(results.arms[0])} higher</span>'
+        f'<span class="side" style="right:0;color:var(--b)">{escape(results.arms[1])} higher ▶</span>'
+        f'<span class="zero" style="left:50%"></span><span class="label" style="left:50%">0</span>'
+        f'<span class="bar" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
+        f'<span class="dot" style="left:{value:.1f}%"></span>{ends}</div>'
+    )
+
+
+def _curves(results: Results) -> str:
+    def choices(name: str, legend: str, options: list[tuple[str, str]]) -> str:
+        labels = "".join(
+            f'<label><input type="radio" name="{name}" value="{value}"{" checked" if not index else ""}>{text}</label>'
+            for index, (value, text) in enumerate(options)
+        )
+        return f"<fieldset><legend>{legend}</legend>{labels}</fieldset>"
+
+    axes = [("agent_steps", "agent-steps"), ("wall_seconds", "wall-clock"), ("gradient_updates", "gradient updates")]
+    bands = [("spread", "±1 sd over seeds"), ("interval", "95 % interval of the mean")]
+    keys = "".join(f"<span>{_arm_key(results, index)}</span>" for index in range(len(results.arms)))
+    if results.random_score is not None:
+        keys += '<span><span class="key random"></span>random policy</span>'
+    body = (
+        f'<div class="controls">{choices("axis", "horizontal axis", axes)}{choices("band", "band", bands)}'
+        '<label><input type="checkbox" id="seeds" checked> single seeds</label></div>'
+        f'<div class="controls">{keys}</div><div class="chart" id="chart"><div class="tip" id="tip" hidden></div></div>'
+    )
+    return _section(
+        "curves",
+        "Learning curves",
+        "Score: mean return per agent of the episodes that ended since the point before. Bold: mean over finished "
+        "seeds where all of them have a value. Thin: single seeds, unsmoothed. Hover or touch for values.",
+        body,
+    )
+
+
+def _runs(results: Results) -> str:
+    rows, logs = [], ""
+    for result in results.runs:
+        index = results.arms.index(result.run.arm)
+        last = result.records[-1] if result.records else None
+        rows.append(
+            (
+                [
+                    _arm_key(results, index),
+                    str(result.run.seed),
+                    escape(result.status),
+                    number(results.final_scores[result.run.run_id]),
+                    number(result.agent_steps),
+                    number(last.gradient_updates if last else 0),
+                    duration(result.wall_seconds),
+                    number(result.agent_steps_per_second, 0),
+                ],
+                result.status != "finished",
+            )
+        )
+        if result.status == "failed":
+            tail = f"{result.outcome.get('how', '')}\n{result.outcome.get('log_tail', '')}"
+            name = escape(result.run.run_id)
+            logs += f"<details open><summary>{name} failed</summary><pre>{escape(tail)}</pre></details>"
+    counts = {
+        status: sum(r.status == status for r in results.runs) for status in ("finished", "failed", "partial", "waiting")
+    }
+    about = f"{len(results.runs)} planned: " + ", ".join(f"{count} {status}" for status, count in counts.items()) + "."
+    if counts["finished"] < len(results.runs):
+        about += " Nothing is concluded while runs are missing: those that fail are rarely a random choice."
+    problems = "".join(f"<li>{escape(problem)}</li>" for problem in results.problems)
+    problems = f"<ul>{problems}</ul>" if problems else ""
+    head = ["arm", "seed", "state", "final score", "agent-steps", "gradient updates", "wall-clock", "agent-steps/s"]
+    return _section("runs", "Runs", about, _table(head, rows, 3) + problems + logs)
+
+
+def stage_seconds(runs: list[RunResults]) -> dict[str, float]:
+    """Seconds by stage, summed over records and averaged over runs; a stage that is given in parts only by them."""
+    totals: dict[str, float] = {}
+    for result in runs:
+        for record in result.records:
+            for name, value in record.values.items():
+                if name.startswith(SECONDS) and math.isfinite(value):
+                    totals[name.removeprefix(SECONDS)] = totals.get(name.removeprefix(SECONDS), 0.0) + value
+    parted = {name for name in totals if any(other.startswith(f"{name}_") for other in totals)}
+    return {name: seconds / len(runs) for name, seconds in totals.items() if name not in parted}
+
+
+def _throughput(results: Results) -> str:
+    by_arm = [stage_seconds(results.of(arm)) for arm in results.arms]
+    if not any(by_arm):
+        return ""
+    stages = list(dict.fromkeys(name for stages in by_arm for name in stages))
+    longest = max(sum(stages.values()) for stages in by_arm) or 1.0
+    bars = ""
+    for index, seconds in enumerate(by_arm):
+        parts = "".join(
+            f'<span style="width:{100 * seconds[name] / longest:.2f}%;background:{colour}" '
+            f'title="{escape(name)}: {seconds[name]:.1f} s">{escape(name)}</span>'
+            for name, colour in zip(stages, cycle(STAGE_COLOURS), strict=False)
+            if seconds.get(name)
+        )
+        bars += f'<div class="stage"><span>{_arm_key(results, index)}</span><div class="stack">{parts}</div></div>'
+    rows = [([escape(name), *(number(seconds.get(name, 0.0), 1) for seconds in by_arm)], False) for name in stages]
+    rows.append((["all stages", *(number(sum(seconds.values()), 1) for seconds in by_arm)], False))
+    head = ["seconds a run", *(escape(arm) for arm in results.arms)]
+    return _section(
+        "throughput",
+        "Where the time goes",
+        "Seconds by stage as each trainer measured them, mean over its runs. The trainers name and cut their stages "
+        "differently: compare the whole rather than the parts.",
+        bars + _table(head, rows, 1),
+    )
+
+
+def _sizes(results: Results) -> str:
+    sizes = [arithmetic(results.of(arm)[0].run.plan) for arm in results.arms]
+    rows = [
+        (
+            [f"<code>{escape(name)}</code>", *(number(size[name]) for size in sizes)],
+            sizes[0][name] != sizes[1][name],
+        )
+        for name in sizes[0]
+    ]
+    notes = "".join(
+        f"<p><b>{escape(arm)}</b>: {escape(note)}</p>"
+        for arm in results.arms
+        for note in results.of(arm)[0].run.plan.notes
+    )
+    return _section(
+        "sizes",
+        "The resolved arithmetic",
+        "Sizes as both trainers really used them, from their plans. Marked rows differ. batch_size, minibatch_size, "
+        "bptt_horizon and total_timesteps count agent-steps: one agent acting once.",
+        _table(["quantity", *(escape(arm) for arm in results.arms)], rows, 1) + notes,
+    )
+
+
+def _differences(results: Results) -> str:
+    found = differences(*(results.of(arm)[0].run.plan for arm in results.arms))
+    head = ["setting", *(escape(arm) for arm in results.arms)]
+    body = ""
+    for group in dict.fromkeys(difference.group for difference in found):
+        rows = [
+            ([f'<code class="path">{escape(d.path)}</code>', *map(_value, d.values)], False)
+            for d in found
+            if d.group == group
+        ]
+        table = _table(head, rows, 9)
+        name = escape(GROUPS.get(group, group))
+        body += (
+            f"<details><summary>{name}</summary>{table}</details>" if group == "extra" else f"<h3>{name}</h3>{table}"
+        )
+    return _section(
+        "differences",
+        "What differs between the arms",
+        "Read from the two plans. A difference in score is due to all of these together, unless the arms differ in "
+        "one only.",
+        body or "<p>Nothing: the plans are equal.</p>",
+    )
+
+
+def _value(value: Any) -> str:
+    return "–" if value is None else f"<code>{escape(str(value))}</code>"
+
+
+def _reproduce(results: Results) -> str:
+    made = results.provenance
+    machine = made["hardware"]
+    seeds = sorted({result.run.seed for result in results.runs})
+    gpus = ", ".join(machine["gpus"]) or "no GPU"
+    rows = [
+        ("code", made["commit"] or "unknown (no git checkout)"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in made["versions"].items())),
+        (
+            "hardware",
+            f"{machine['processor']}, {machine['physical_cores']} physical cores, "
+            f"{machine['memory_bytes'] / 2**30:.0f} GiB memory, {gpus}; {machine['system']}",
+        ),
+        ("seeds", ", ".join(map(str, seeds))),
+    ]
+    return _section(
+        "reproduce",
+        "How to reproduce",
+        "The same command on the same versions trains the same runs; wall-clock depends on the machine.",
+        f"<pre>{escape(made['command'])}</pre>"
+        + _table(["", ""], [([escape(name), escape(value)], False) for name, value in rows], 9),
+    )

@@ -1,0 +1,242 @@
+"""What the runs of a comparison came to, read from their directories: records, curves, verdict, summary."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare import rundir
+from compare.baseline import same_worlds, worlds_of
+from compare.curves import Curve, Floats, align, curve
+from compare.plan import arithmetic, differences
+from compare.rundir import Run, Status
+from compare.statistics import Verdict, compare_arms, final_scores
+from metta_puffer.errors import UserError
+from metta_puffer.tracking import store
+from metta_puffer.tracking.jsonl import read_records
+from metta_puffer.tracking.schema import MetricRecord
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """One run as its directory shows it."""
+
+    run: Run
+    status: Status
+    records: list[MetricRecord]
+    outcome: dict[str, Any]  # of result.json, or of failure.json; empty while neither is there
+
+    @classmethod
+    def read(cls, run: Run) -> "RunResults":
+        """A run whose metrics cannot be read is a failed one, not the end of the comparison."""
+        status = rundir.status(run)
+        try:
+            records = read_records(run.metrics)
+        except UserError as error:
+            return cls(run, "failed", [], {"how": str(error), "log_tail": ""})
+        name = {"finished": rundir.RESULT_FILE, "failed": rundir.FAILURE_FILE}.get(status)
+        return cls(run, status, records, rundir.read_json(run.dir / name) or {} if name else {})
+
+    @cached_property
+    def scores(self) -> Curve:
+        return curve(self.records)
+
+    @property
+    def agent_steps(self) -> int:
+        return self.records[-1].agent_steps if self.records else 0
+
+    @property
+    def wall_seconds(self) -> float:
+        return self.records[-1].wall_seconds if self.records else 0.0
+
+    @property
+    def agent_steps_per_second(self) -> float | None:
+        """Over the whole run, set-up left out where two records allow it."""
+        if len(self.records) < 2:
+            return None
+        first, last = self.records[0], self.records[-1]
+        seconds = last.wall_seconds - first.wall_seconds
+        return (last.agent_steps - first.agent_steps) / seconds if seconds > 0 else None
+
+    def row(self, out: Path) -> store.RunRow:
+        last = self.records[-1] if self.records else None
+        error = None if self.status != "failed" else f"{self.outcome.get('how')}\n{self.outcome.get('log_tail')}"
+        directory = self.run.dir
+        return store.RunRow(
+            run_id=self.run.run_id,
+            arm=self.run.arm,
+            seed=self.run.seed,
+            status=self.status,
+            trainer=self.run.plan.trainer,
+            run_dir=str(directory.relative_to(out) if directory.is_relative_to(out) else directory),
+            plan_hash=rundir.plan_hash(self.run.plan),
+            plan=self.run.plan.model_dump_json(),
+            epochs=last.epoch if last else None,
+            agent_steps=last.agent_steps if last else None,
+            gradient_updates=last.gradient_updates if last else None,
+            wall_seconds=last.wall_seconds if last else None,
+            error=error,
+        )
+
+
+@dataclass(frozen=True)
+class Results:
+    """A whole comparison. The first two of `arms` are the verdict's a and b; others are shown beside them."""
+
+    arms: tuple[str, ...]
+    runs: list[RunResults]
+    random_score: float | None  # of the random policy on the same worlds; None where it is unknown
+    provenance: dict[str, Any]
+
+    def of(self, arm: str) -> list[RunResults]:
+        return [result for result in self.runs if result.run.arm == arm]
+
+    def aligned(self, a: str, b: str) -> tuple[Floats, tuple[Floats, Floats]]:
+        """Grid in agent-steps inside the range of both arms, and their curves on it, [seeds, points] each.
+
+        Runs that are not finished are rows of NaN. Without any common range there is one point, unknown to all.
+        """
+        runs = [*self.of(a), *self.of(b)]
+        grid, rows = align([run.scores if run.status == "finished" else None for run in runs])
+        if not len(grid):
+            grid, rows = np.zeros(1), np.full((len(runs), 1), np.nan)
+        return grid, (rows[: len(self.of(a))], rows[len(self.of(a)) :])
+
+    def compare(self, a: str, b: str) -> Verdict:
+        return compare_arms(*self.aligned(a, b)[1])
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        return self.compare(*self.arms[:2])
+
+    @cached_property
+    def other_verdicts(self) -> dict[tuple[str, str], Verdict]:
+        """Of the pairs with a further arm in them. One by one, with no correction for their number."""
+        return {pair: self.compare(*pair) for pair in combinations(self.arms, 2) if pair != self.arms[:2]}
+
+    @cached_property
+    def final_scores(self) -> dict[str, float]:
+        """By run id, as the verdict counts them; NaN for a run that is not finished."""
+        scores: dict[str, float] = {}
+        for arm in self.arms[1:]:
+            pair = self.arms[0], arm
+            for name, curves in zip(pair, self.aligned(*pair)[1], strict=True):
+                for result, score in zip(self.of(name), final_scores(curves), strict=True):
+                    scores.setdefault(result.run.run_id, float(score))
+        return scores
+
+    @property
+    def sentence(self) -> str:
+        return self.verdict.sentence(*self.arms[:2])
+
+    @property
+    def winner(self) -> str:
+        """The better arm's name, "undecided", or "incomplete"."""
+        if not self.verdict.complete:
+            return "incomplete"
+        return {"a": self.arms[0], "b": self.arms[1], "undecided": "undecided"}[self.verdict.decision]
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """What keeps the verdict from being complete, or the arms from being comparable, and what to do about it."""
+        found = [problem for problem in map(_problem, self.runs) if problem]
+        for arm in self.arms:
+            first = self.of(arm)[0].run
+            for other in (result.run for result in self.of(arm)[1:]):
+                changed = [difference.path for difference in differences(first.plan, other.plan)]
+                if changed:
+                    found.append(f"{other.run_id} has other settings than {first.run_id}: {', '.join(changed)}")
+        worlds = [self.of(arm)[0].run.plan.env for arm in self.arms]
+        if not all(same_worlds(worlds[0], other) for other in worlds[1:]):
+            described = (f"{arm} {worlds_of(env)}" for arm, env in zip(self.arms, worlds, strict=True))
+            found.append(f"the arms do not play the same worlds: {', '.join(described)}")
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """Everything in numbers, as summary.json holds it; not-a-number is null there."""
+        by_status: dict[str, int] = dict.fromkeys(("finished", "failed", "partial", "waiting"), 0)
+        for result in self.runs:
+            by_status[result.status] += 1
+        plans = [self.of(arm)[0].run.plan for arm in self.arms]
+        return finite(
+            {
+                "verdict": {"result": self.winner, "sentence": self.sentence, **asdict(self.verdict)},
+                "other_verdicts": [
+                    {"a": a, "b": b, "sentence": verdict.sentence(a, b), **asdict(verdict)}
+                    for (a, b), verdict in self.other_verdicts.items()
+                ],
+                "completeness": {"planned": len(self.runs), **by_status, "problems": self.problems},
+                "random_score": self.random_score,
+                "arms": {
+                    arm: {
+                        "trainer": plan.trainer,
+                        "resolved": arithmetic(plan),
+                        "notes": list(plan.notes),
+                        "runs": [self._run_summary(result) for result in self.of(arm)],
+                    }
+                    for arm, plan in zip(self.arms, plans, strict=True)
+                },
+                "plan_differences": [
+                    {"path": difference.path, **dict(zip(self.arms, difference.values, strict=True))}
+                    for difference in differences(*plans)
+                ],
+                "provenance": self.provenance,
+            }
+        )
+
+    def _run_summary(self, result: RunResults) -> dict[str, Any]:
+        last = result.records[-1] if result.records else None
+        return {
+            "run_id": result.run.run_id,
+            "seed": result.run.seed,
+            "status": result.status,
+            "final_score": self.final_scores[result.run.run_id],
+            "agent_steps": result.agent_steps,
+            "gradient_updates": last.gradient_updates if last else 0,
+            "wall_seconds": result.wall_seconds,
+            "agent_steps_per_second": result.agent_steps_per_second,
+            "error": result.outcome.get("how") if result.status == "failed" else None,
+            "log_tail": result.outcome.get("log_tail") if result.status == "failed" else None,
+        }
+
+
+def _problem(result: RunResults) -> str | None:
+    name = result.run.run_id
+    if result.status == "failed":
+        return f"{name} failed ({result.outcome.get('how')}); see {result.run.log}"
+    if result.status != "finished":
+        return f"{name} is not finished; --resume goes on with it"
+    if not len(result.scores.x):
+        return (
+            f"{name} has no score: no episode ended in its {result.agent_steps:,} agent-steps; give it a larger budget"
+        )
+    if not np.isfinite(result.scores.y).all():
+        return f"{name} has scores that are not numbers: it diverged"
+    return None
+
+
+def read_results(runs: Sequence[Run], random_score: float | None, provenance: dict[str, Any]) -> Results:
+    """Of `runs`, arms in the order of their first runs."""
+    arms = tuple(dict.fromkeys(run.arm for run in runs))
+    return Results(arms, [RunResults.read(run) for run in runs], random_score, provenance)
+
+
+def finite(value: Any) -> Any:
+    """The same with None for what JSON cannot hold: NaN and infinities."""
+    if isinstance(value, dict):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    if isinstance(value, np.floating | np.integer):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_summary(results: Results, path: Path) -> None:
+    rundir.write_json(path, json.loads(json.dumps(results.summary(), allow_nan=False)))

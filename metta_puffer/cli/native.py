@@ -1,0 +1,184 @@
+"""metta-native: train with our trainer, and score one of its checkpoints."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from metta_puffer.config.loading import load_native
+from metta_puffer.config.plan import RunPlan
+from metta_puffer.config.resolver import resolve_native
+from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
+from metta_puffer.tracking.jsonl import METRICS_FILE, JsonlSink
+from metta_puffer.tracking.multi import MultiSink
+from metta_puffer.tracking.schema import MetricSink
+
+DEFAULT_CONFIG = "configs/native/metta.yaml"
+RUNS = Path("runs")
+PLAN_FILE = "plan.json"
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 the training itself failed, 2 unusable input, 130 stopped by Ctrl-C (and resumable)."""
+    logging.basicConfig(level=logging.INFO, format="metta-native: %(message)s", stream=sys.stderr)
+    try:
+        arguments = _parser(argv).parse_args(argv)
+        return int(arguments.run(arguments))
+    except UserError as error:
+        print(f"metta-native: {error}", file=sys.stderr)
+        return EXIT_UNUSABLE_INPUT
+    except KeyboardInterrupt:
+        print("metta-native: stopped; the last checkpoint is kept", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
+    """KEY=VALUE texts. Raises UserError for a text without '='."""
+    overrides: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(
+                "this is no override",
+                file="command line",
+                key=text,
+                remedy="write KEY=VALUE, as in trainer.total_timesteps=1000000",
+            )
+        overrides[key] = value
+    return overrides
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    run_dir = _run_dir(arguments)
+    plan = resolve_native(arguments.config, parse_overrides(arguments.overrides), run_dir=str(run_dir))
+    _claim(run_dir, plan, resume=arguments.resume)
+
+    # Imported late: a mistyped key must not wait for torch.
+    from metta_puffer.native.dashboard import make_dashboard
+    from metta_puffer.native.trainer import train
+    from metta_puffer.native.update import DivergedError
+
+    for note in plan.notes:
+        print(f"metta-native: {note}", file=sys.stderr)
+    sinks: list[MetricSink] = [JsonlSink(run_dir / METRICS_FILE), make_dashboard(plan)]
+    if arguments.wandb:
+        from metta_puffer.tracking.wandb_sink import WandbSink
+
+        sinks.append(
+            WandbSink(
+                project="metta-puffer",
+                group="native",
+                run_id=run_dir.name,
+                run_dir=str(run_dir),
+                config=plan.model_dump(mode="json"),
+            )
+        )
+    sink = MultiSink(*sinks)
+    try:
+        result = train(plan, sink)
+    except DivergedError as error:
+        print(f"metta-native: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    finally:
+        sink.close()
+    print(
+        f"{result.status}: {result.agent_steps:,} agent-steps, {result.epochs:,} epochs, "
+        f"{result.gradient_updates:,} gradient updates in {result.wall_seconds:.1f} s; checkpoint {result.checkpoint}"
+    )
+    if result.status == "interrupted":
+        print(f"resume with: metta-native train --config {arguments.config} --run-dir {run_dir} --resume")
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _run_dir(arguments: argparse.Namespace) -> Path:
+    if arguments.run_dir:
+        return Path(arguments.run_dir)
+    if arguments.resume:
+        raise UserError("it is not said which run to resume", key="--resume", remedy="add --run-dir DIR")
+    return RUNS / datetime.now().strftime("native-%Y%m%d-%H%M%S")
+
+
+def _claim(run_dir: Path, plan: RunPlan, *, resume: bool) -> None:
+    """Makes the run folder and writes the plan into it. Raises UserError when it holds another run or is read-only."""
+    started = (run_dir / PLAN_FILE).exists()
+    if started and not resume:
+        raise UserError(
+            "this run folder holds a run already", file=str(run_dir), remedy="add --resume, or name a fresh --run-dir"
+        )
+    if resume and not started:
+        raise UserError("there is no run to resume", file=str(run_dir), remedy="check --run-dir, or leave --resume out")
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        (run_dir / PLAN_FILE).write_text(plan.model_dump_json(indent=1))
+    except OSError as error:
+        raise UserError(
+            f"the run folder cannot be written ({error.strerror})",
+            file=str(run_dir),
+            remedy="choose a --run-dir that you may write to",
+        ) from error
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from metta_puffer.native.evaluate import evaluate
+
+    scores = evaluate(arguments.checkpoint, episodes=arguments.episodes, seed=arguments.seed)
+    width = max(map(len, scores))
+    for name, value in sorted(scores.items(), key=lambda item: (item[0] != "episode_return", item[0])):
+        print(f"{name:<{width}}  {value:.4g}")
+    return 0
+
+
+def _parser(argv: Sequence[str] | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="metta-native", description=__doc__)
+    commands = parser.add_subparsers(title="commands", required=True)
+    train = commands.add_parser(
+        "train",
+        help="train a policy",
+        description="Train a policy. Every size is resolved and checked before a world is built; "
+        "metta-audit shows the arithmetic.",
+        epilog=_keys(argv),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    train.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings that win over the file")
+    train.add_argument("--config", default=DEFAULT_CONFIG, metavar="FILE", help="settings (default: %(default)s)")
+    train.add_argument("--run-dir", metavar="DIR", help="checkpoints and metrics go here (default: runs/native-TIME)")
+    train.add_argument("--resume", action="store_true", help="continue from the newest checkpoint in --run-dir")
+    train.add_argument("--wandb", action="store_true", help="send metrics to Weights & Biases as well")
+    train.set_defaults(run=_train)
+    evaluate = commands.add_parser("eval", help="play episodes with a checkpoint and print their statistics")
+    evaluate.add_argument("checkpoint", help="a run folder (its newest checkpoint) or one checkpoints/vNNNNNN folder")
+    evaluate.add_argument("--episodes", type=int, default=8, help="episodes to play (default: %(default)s)")
+    evaluate.add_argument("--seed", type=int, default=1_000_000, help="seed of worlds and actions")
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _keys(argv: Sequence[str] | None) -> str:
+    """The table of keys for `train --help`, from the file that --config names."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not {"-h", "--help"} & set(arguments):
+        return ""
+    config = DEFAULT_CONFIG
+    for position, argument in enumerate(arguments[:-1]):
+        if argument == "--config":
+            config = arguments[position + 1]
+    settings = list(load_native(config).settings())
+    width = max(len(f"{setting.key}={_shown(setting.value)}") for setting in settings)
+    lines = [f"keys, with their values in {config}:"]
+    for setting in settings:
+        lines.append(f"  {f'{setting.key}={_shown(setting.value)}':<{width}}  {setting.help} ({setting.kind})")
+    return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}:{item}" for name, item in value.items())
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

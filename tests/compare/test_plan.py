@@ -1,0 +1,50 @@
+"""What is compared and what differs is read from the plans."""
+
+from pathlib import Path
+
+from compare.plan import Request, arithmetic, differences, plan_runs
+from compare.rundir import plan_hash
+from tests.compare.configs import write_configs
+from tests.compare.plans import plan
+
+
+def test_seeds_are_shared_and_come_in_pairs(tmp_path):
+    _, puffer, _, native = write_configs(tmp_path)
+    request = Request(Path(puffer), Path(native), seeds=2, total_agent_steps=640, out=tmp_path / "out")
+    runs = plan_runs(request)
+    assert [run.run_id for run in runs] == ["puffer-seed0", "native-seed0", "puffer-seed1", "native-seed1"]
+    for run in runs:
+        assert run.plan.trainer == run.arm
+        assert run.plan.seed == run.plan.env.seed == run.seed
+        assert run.plan.batch.total_timesteps == 640
+        assert run.dir == tmp_path / "out" / "runs" / run.run_id
+    (published,) = {run.plan.env.engine for run in plan_runs(Request(**{**vars(request), "engine": "published"}))}
+    assert published == "published"
+
+
+def test_differences_name_every_value_that_differs_and_nothing_of_the_run():
+    a = plan("puffer", seed=1, run_dir="here")
+    assert differences(a, plan("puffer", seed=2, run_dir="there")) == []
+    b = plan("native", seed=2)
+    found = {difference.path: difference.values for difference in differences(a, b)}
+    assert found == {"rules.reward_clamp": (1.0, None)}
+    changed = b.model_copy(update={"loss": b.loss.model_copy(update={"gamma": 0.5}), "extra": {"compile_mode": "x"}})
+    paths = {difference.path: difference.group for difference in differences(a, changed)}
+    assert paths == {
+        "rules.reward_clamp": "rules",
+        "loss.gamma": "loss",
+        "extra.compile_mode": "extra",
+        "extra": "extra",
+    }
+
+
+def test_a_plans_hash_ignores_where_it_runs_and_nothing_else():
+    assert plan_hash(plan(run_dir="a")) == plan_hash(plan(run_dir="b"))
+    others = [plan(seed=1), plan("native"), plan(epochs=11), plan(extra=1)]
+    assert len({plan_hash(plan()), *map(plan_hash, others)}) == 5
+
+
+def test_arithmetic_shows_the_plans_sizes():
+    sizes = arithmetic(plan())
+    assert sizes["worlds"] == 2 and sizes["agents_per_world"] == 4 and sizes["total_agents"] == 8
+    assert sizes["batch_size"] == 128 and sizes["segments"] == 8

@@ -1,0 +1,122 @@
+"""The comparison as a user runs it, through its command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from compare import command, runs
+from compare.baseline import Baseline
+from metta_puffer.errors import EXIT_UNUSABLE_INPUT
+from metta_puffer.tracking.store import open_store
+from tests.compare.configs import write_configs
+
+ROOT = Path(__file__).resolve().parents[2]
+REAL = (sys.executable, str(ROOT / "compare" / "run_ab.py"))
+FAKE = (sys.executable, "-m", "tests.compare.fake_run_ab")
+
+
+@pytest.fixture
+def fake(monkeypatch, capsys):
+    """run_ab.py in this process with the fake trainer: returns exit status, output and errors."""
+    monkeypatch.setattr(runs, "WORKER", (sys.executable, "-m", "tests.compare.fake_worker"))
+    monkeypatch.setattr(command, "random_baseline", lambda env, out: Baseline(0.25, 0.01))
+
+    def call(*arguments):
+        status = command.main(list(map(str, arguments)))
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def summary(out):
+    return json.loads((out / "summary.json").read_text())
+
+
+def test_both_real_trainers_end_in_a_report(tmp_path):
+    out = tmp_path / "out"
+    # From another folder: nothing may depend on where it is started.
+    arguments = [*write_configs(tmp_path), "--seeds", "1", "--total-agent-steps", "192", "--out", str(out)]
+    done = subprocess.run([*REAL, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert str(out / "report.html") in done.stdout and "Undecided" in done.stdout
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    with open_store(out / "results.duckdb", read_only=True) as connection:
+        rows = connection.execute("SELECT arm, seed, status, agent_steps FROM runs ORDER BY arm").fetchall()
+        assert rows == [("native", 0, "finished", 192), ("puffer", 0, "finished", 192)]
+        names = connection.execute("SELECT DISTINCT arm, name FROM metrics").fetchall()
+        assert {("puffer", "score"), ("native", "score"), ("puffer", "environment/heart.gained")} & set(names)
+    found = summary(out)
+    assert found["verdict"]["result"] == "undecided" and found["completeness"]["finished"] == 2
+    assert isinstance(found["random_score"], float)
+    assert {"path": "rules.reward_clamp", "puffer": 1.0, "native": None} in found["plan_differences"]
+    assert found["arms"]["native"]["resolved"]["groups"] == 2
+    page = (out / "report.html").read_text()
+    assert found["verdict"]["sentence"].partition(": ")[2] in page and "http://" not in page.replace(
+        "http://www.w3.org", ""
+    )
+
+
+def test_ctrl_c_leaves_what_is_finished_and_the_next_call_resumes(tmp_path, fake):
+    out = tmp_path / "out"
+    arguments = [*write_configs(tmp_path), "--seeds", "2", "--total-agent-steps", "32000", "--out", str(out)]
+    slow = {**os.environ, "FAKE_PAUSE_SECONDS": "0.01"}
+    with subprocess.Popen([*FAKE, *arguments, "--jobs", "2"], cwd=ROOT, env=slow, stdout=subprocess.PIPE) as process:
+        metrics = out / "runs" / "native-seed0" / "metrics.jsonl"
+        while not metrics.exists() or metrics.read_bytes().count(b"\n") < 5:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=120)
+    assert process.returncode == 130 and b"--resume" in said
+    assert summary(out)["verdict"]["result"] == "incomplete"
+    status, _, errors = fake(*arguments)
+    assert status == EXIT_UNUSABLE_INPUT and "--resume" in errors
+    status, said, _ = fake(*arguments, "--resume")
+    assert status == 0 and "resuming after" in said
+    assert summary(out)["completeness"]["finished"] == 4
+    status, said, _ = fake(*arguments, "--resume")
+    assert status == 0 and "started" not in said
+
+
+def test_a_failing_arm_gives_an_incomplete_verdict_and_says_why(tmp_path, fake, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setenv("FAKE_FAIL_ARM", "native")
+    status, said, _ = fake(*write_configs(tmp_path), "--seeds", 2, "--total-agent-steps", 3200, "--out", out)
+    assert status == 1
+    assert "Incomplete: 0 of 2 planned runs of puffer and 2 of 2 of native" in said
+    assert "was told to fail" in said and "was told to fail" in (out / "report.html").read_text()
+    found = summary(out)
+    assert found["verdict"]["result"] == "incomplete" and len(found["completeness"]["problems"]) == 2
+    with open_store(out / "results.duckdb", read_only=True) as connection:
+        (error,) = connection.execute("SELECT error FROM runs WHERE run_id = 'native-seed0'").fetchone()
+        assert "was told to fail" in error
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"--seeds": "0"}, "--seeds = 0"),
+        ({"--total-agent-steps": "-5"}, "--total-agent-steps = -5"),
+        ({"--jobs": "-1"}, "--jobs = -1"),
+        ({"--puffer": "missing.ini"}, "missing.ini"),
+        ({"--native": "typo.yaml"}, "Did you mean"),
+        ({"--out": "file/out"}, "cannot write here"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_status_2(tmp_path, change, complaint, fake, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = dict(zip(*[iter(write_configs(tmp_path))] * 2, strict=True))
+    given |= {"--seeds": "1", "--total-agent-steps": "1000", "--out": "out"}
+    (tmp_path / "typo.yaml").write_text((tmp_path / "tiny.yaml").read_text().replace("batch_size: 32", "batchsize: 32"))
+    (tmp_path / "file").write_text("")
+    given |= change
+    status, _, errors = fake(*(word for pair in given.items() for word in pair))
+    assert status == EXIT_UNUSABLE_INPUT
+    assert complaint in errors and "Remedy" in errors and "Traceback" not in errors
+    assert not (tmp_path / "out").exists()
