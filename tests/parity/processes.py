@@ -173,7 +173,7 @@ def _run_in_child(stage: mmap.mmap, name: str, args: tuple[Any, ...], limit_seco
 
 
 def _serve() -> None:
-    for module in ("tests.parity.engines", "tests.parity.generator", "tests.parity.zoo"):
+    for module in ("metta_puffer.engine.native", "tests.parity.engines", "tests.parity.generator", "tests.parity.zoo"):
         import_module(module)
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     # The published engine reports on stdout and stderr; neither may mix with the replies.

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,6 @@ from tests.parity.engines import open_published
 from tests.parity.lockstep import Progress, Report, run_lockstep
 from tests.parity.processes import Died, Oracle
 from tests.parity.zoo import WORLDS
-
-
-@pytest.fixture(scope="module")
-def oracle() -> Iterator[Oracle]:
-    server = Oracle()
-    yield server
-    server.close()
 
 
 class Mutant(PublishedWorld):
