@@ -1,11 +1,14 @@
 """The games of this project on both engines: a slice here, whole episodes in the long tests."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+from mettagrid.builder import envs
 
-from metta_puffer.games import game_options, list_games, make_game
+from metta_puffer.games import list_games, make_game
+from metta_puffer.games.arena import ArenaOptions
+from metta_puffer.games.navigation import NavigationOptions
 from tests.parity.case import Case
 from tests.parity.engines import compare_case
 from tests.parity.lockstep import Progress, Report
@@ -14,18 +17,31 @@ from tests.parity.processes import Oracle
 AGENTS = [1, 3, 4, 8, 24, 64]
 
 
-def flags_of(game: str) -> list[dict[str, Any]]:
-    """No options, and each option that is a switch turned over."""
-    switches = [{name: not value} for name, value in game_options(game).items() if isinstance(value, bool)]
-    return [{}, *switches]
+OPTIONS = {"arena": ArenaOptions, "navigation": NavigationOptions}
+# Games that mettagrid brings along, as other people's configs are made from them.
+PUBLISHED = {"mettagrid.arena": envs.make_arena, "mettagrid.navigation": envs.make_navigation}
 
 
-VARIANTS = [(game, options) for game in list_games() for options in flags_of(game)]
+def variants() -> list[tuple[str, dict[str, Any]]]:
+    """Every game plainly, and once for each value of its options that choose among few."""
+    found: list[tuple[str, dict[str, Any]]] = [(game, {}) for game in [*OPTIONS, *PUBLISHED]]
+    for game, options in OPTIONS.items():
+        for name, info in options.model_fields.items():
+            choices = (False, True) if info.annotation is bool else get_args(info.annotation)
+            found += [(game, {name: choice}) for choice in choices if choice != info.default]
+    return found
+
+
+VARIANTS = variants()
+
+
+def test_every_game_of_the_project_is_here() -> None:
+    assert sorted(OPTIONS) == list_games()
 
 
 def game_case(game: str, agents: int, options: dict[str, Any], env_steps: int | None, seed: int) -> Case:
     """Random actions for `env_steps`, or for a whole episode and 5 steps more when None."""
-    config = make_game(game, agents, **options)
+    config = PUBLISHED[game](agents) if game in PUBLISHED else make_game(game, agents, **options)
     length = config.game.max_steps + 5 if env_steps is None else env_steps
     rng = np.random.default_rng(seed)
     moves = len(config.game.actions.move.allowed_directions)
@@ -41,16 +57,14 @@ def game_case(game: str, agents: int, options: dict[str, Any], env_steps: int | 
     return Case(f"{game}.{agents}", config, None, actions.astype(np.int32), vibe_actions.astype(np.int32), seed=seed)
 
 
-def compare_game(
-    game: str, agents: int, options: dict[str, Any], env_steps: int | None, seed: int, progress: Progress
-) -> Report:
-    return compare_case(game_case(game, agents, options, env_steps, seed), progress)
+def compare_game(arguments: tuple[Any, ...], progress: Progress) -> Report:
+    return compare_case(game_case(*arguments), progress)
 
 
 @pytest.mark.parametrize(("game", "options"), VARIANTS, ids=str)
 @pytest.mark.parametrize("agents", [1, 4, 24])
 def test_the_first_steps_agree(oracle: Oracle, game: str, options: dict[str, Any], agents: int) -> None:
-    report = oracle.call(compare_game, game, agents, options, 60, 1000 + agents)
+    report = oracle.call(compare_game, (game, agents, options, 60, 1000 + agents))
     assert isinstance(report, Report), report
     assert report.mismatch is None, str(report)
     assert report.failure is None, str(report)
@@ -63,7 +77,7 @@ def test_the_first_steps_agree(oracle: Oracle, game: str, options: dict[str, Any
 @pytest.mark.parametrize("agents", AGENTS)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whole_episodes_agree(oracle: Oracle, game: str, options: dict[str, Any], agents: int, seed: int) -> None:
-    report = oracle.call(compare_game, game, agents, options, None, seed, limit_seconds=1500.0)
+    report = oracle.call(compare_game, (game, agents, options, None, seed), limit_seconds=1500.0)
     assert isinstance(report, Report), report
     assert report.mismatch is None, str(report)
     assert report.failure is None or "budget" in report.failure.text, str(report)
