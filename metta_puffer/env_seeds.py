@@ -12,8 +12,12 @@ class SeedRule(Protocol):
         """What `reset(seed)` does."""
         ...
 
+    def upcoming(self, world: int) -> tuple[int, int]:
+        """(engine seed: uint32, map seed: non-negative) that `next` will return."""
+        ...
+
     def next(self, world: int) -> tuple[int, int]:
-        """(engine seed: uint32, map seed: non-negative) of the next episode of `world`."""
+        """The seeds of the episode that `world` begins now."""
         ...
 
 
@@ -32,11 +36,15 @@ class DerivedSeeds:
         self._entropy = [self._entropy[0], seed + 1]
         self._episodes = [0] * len(self._episodes)
 
-    def next(self, world: int) -> tuple[int, int]:
+    def upcoming(self, world: int) -> tuple[int, int]:
         sequence = np.random.SeedSequence(self._entropy, spawn_key=(world, self._episodes[world]))
-        self._episodes[world] += 1
         engine_seed, high, low = (int(word) for word in sequence.generate_state(3))
         return engine_seed, high << 32 | low
+
+    def next(self, world: int) -> tuple[int, int]:
+        seeds = self.upcoming(world)
+        self._episodes[world] += 1
+        return seeds
 
 
 class FixedSeeds:
@@ -53,6 +61,10 @@ class FixedSeeds:
     def reseed(self, seed: int) -> None:
         self._seed = seed
 
+    def upcoming(self, world: int) -> tuple[int, int]:
+        return (self._seed + world) % 2**32, self._map_seeds[world] + 1
+
     def next(self, world: int) -> tuple[int, int]:
+        seeds = self.upcoming(world)
         self._map_seeds[world] += 1
-        return (self._seed + world) % 2**32, self._map_seeds[world]
+        return seeds

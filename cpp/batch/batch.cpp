@@ -68,7 +68,8 @@ void Batch::attach(const Buffers& buffers) { buffers_ = buffers; }
 
 void Batch::start(std::size_t index, const Episode& episode) {
   Slot& slot = slots_[index];
-  slot.running = false;  // stays so when the construction fails
+  slot.running = slot.over = false;  // stays still when the construction fails
+  slot.ends_early = 0;
   construct_world(slot.world, game_, *episode.map, episode.seed);
   attach_buffers(slot.world, rows_of(index));
   slot.running = true;
@@ -77,7 +78,6 @@ void Batch::start(std::size_t index, const Episode& episode) {
 void Batch::begin_episode(std::size_t world, std::shared_ptr<const Map> map, std::uint32_t seed) {
   Slot& slot = slots_[world];
   slot.flags_shown = false;
-  slot.ends_early = 0;
   slot.next.reset();
   slot.ended.reset();
   slot.failure.reset();
@@ -99,14 +99,15 @@ void Batch::run_one_step(std::size_t index) {
     overflow = true;
     std::fill_n(rows.truncations, game_->num_agents, true);
   }
-  const bool cut_short = slot.ends_early != 0 && slot.world.step >= slot.ends_early;
-  if (cut_short) std::fill_n(rows.truncations, game_->num_agents, true);
-  if (!rows.terminals[0] && !rows.truncations[0]) return;
+  if (slot.ends_early != 0 && slot.world.step >= slot.ends_early) {
+    std::fill_n(rows.truncations, game_->num_agents, true);
+  }
+  if (slot.over || (!rows.terminals[0] && !rows.truncations[0])) return;
+  slot.over = true;
   slot.ended = summarise(slot.world, index);
   slot.ended->token_overflow = overflow;
-  slot.ended->cut_short = cut_short;
-  slot.ends_early = 0;
-  if (overflow && !slot.next) slot.running = false;
+  slot.ended->early_end_set = slot.ends_early != 0;
+  if (overflow) slot.running = false;
   if (slot.next) turn_over(index);
 }
 

@@ -22,7 +22,7 @@ struct EpisodeSummary {
   std::uint32_t world = 0;
   std::uint32_t env_steps = 0;
   bool token_overflow = false;            // ended because an agent saw more tokens than its observation holds
-  bool cut_short = false;                 // ended by Batch::end_early
+  bool early_end_set = false;             // Batch::end_early was called for it
   std::vector<float> rewards;             // [agents], summed over the episode
   std::vector<double> agent_stat_sums;    // by agent statistic, summed over the agents that have it
   std::vector<std::uint8_t> agent_stat_seen;
@@ -50,6 +50,8 @@ class Batch {
   // Episode turnover: when the running episode ends, the same step begins the next one here. Its first observation
   // replaces the last one; the flags and rewards of the last step stay until the following step.
   void set_next_episode(std::size_t world, std::shared_ptr<const Map> map, std::uint32_t seed);
+  // The next step clears the flags in the rows: they tell of the episode before.
+  void show_flags(std::size_t world) { slots_[world].flags_shown = true; }
   // Truncates the running episode at that step.
   void end_early(std::size_t world, std::uint32_t env_step) { slots_[world].ends_early = env_step; }
 
@@ -75,6 +77,7 @@ class Batch {
   struct Slot {
     World world;
     bool running = false;
+    bool over = false;         // the episode ended and was reported
     bool flags_shown = false;  // rewards and flags of an ended episode stand in the rows until the next step
     std::uint32_t ends_early = 0;
     std::optional<Episode> next;

@@ -30,7 +30,7 @@ py::dict summary_dict(const EpisodeSummary& summary, const Game& game) {
   result["world"] = summary.world;
   result["env_steps"] = summary.env_steps;
   result["token_overflow"] = summary.token_overflow;
-  result["cut_short"] = summary.cut_short;
+  result["early_end_set"] = summary.early_end_set;
   result["episode_rewards"] = py::array_t<float>(static_cast<py::ssize_t>(summary.rewards.size()), summary.rewards.data());
   result["agent_stat_sums"] = agent_sums;
   result["game_stats"] = game_stats;
@@ -73,6 +73,11 @@ class PyBatch {
     check_episode(world, map);
     require_idle();
     batch_.set_next_episode(world, map.map, seed);
+  }
+  void show_flags(std::size_t world) {
+    check_world(world);
+    require_idle();
+    batch_.show_flags(world);
   }
   void end_early(std::size_t world, std::uint32_t env_step) {
     check_world(world);
@@ -200,6 +205,8 @@ void register_batch(py::module_& m) {
       .def("begin_episode", &PyBatch::begin_episode, py::arg("world"), py::arg("map"), py::arg("seed"))
       .def("set_next_episode", &PyBatch::set_next_episode, py::arg("world"), py::arg("map"), py::arg("seed"),
            "The episode that the world begins in the step that ends the running one.")
+      .def("show_flags", &PyBatch::show_flags, py::arg("world"),
+           "The flags in the world's rows tell of the episode before: the next step clears them.")
       .def("end_early", &PyBatch::end_early, py::arg("world"), py::arg("env_step"),
            "Truncates the running episode at that env step.")
       .def("step", &PyBatch::step, "One step of every world, GIL released. RuntimeError names worlds that failed.")

@@ -24,7 +24,7 @@ using RankBits = std::array<std::uint64_t, 3>;
 // Adds of whole numbers are exact below this, so that they may be summed before they are added to a float.
 constexpr float kExactFloats = 16777216.0F;
 
-std::uint8_t completion(const Game& game, std::uint32_t step) {
+std::uint8_t completion_of(const Game& game, std::uint32_t step) {
   if (game.max_steps == 0) return 0;
   if (step >= game.max_steps) return 255;
   return static_cast<std::uint8_t>(256U * step / game.max_steps);  // the product wraps at 2^32
@@ -40,13 +40,14 @@ void write_local_position(const FeatureIds& features, Location spawn, Location n
   write(features.north, features.south, spawn.row - now.row);
 }
 
-void write_global_tokens(const Game& game, World& world, std::uint32_t row, TokenWriter& writer) {
+void write_global_tokens(const Game& game, World& world, std::uint32_t row, std::uint8_t completion,
+                         TokenWriter& writer) {
   const ObservationConfig& observation = game.observation;
   const FeatureIds& features = observation.features;
   const Agent& agent = world.agents[row];
   const Location now = world.objects[agent.object].location;
   if (observation.episode_completion) {
-    writer.token(kGlobalLocation, features.episode_completion, completion(game, world.step));
+    writer.token(kGlobalLocation, features.episode_completion, completion);
   }
   if (observation.last_action) {
     writer.token(kGlobalLocation, features.last_action, static_cast<std::uint8_t>(agent.executed_action));
@@ -125,34 +126,28 @@ RankBits cells_to_show(const Game& game, const World& world, Location at, std::s
   }
 }
 
-// Credits an agent with the age of every object it is the first to see in this step. The published engine adds the
-// ages one by one; their sum has the same bits as long as all of it is exact.
-class VisitedCount {
- public:
-  VisitedCount(const Game& game, World& world, std::uint32_t row)
-      : stats_(world.agent_stats), row_(row), step_(world.step), stat_(game.agent_stats.visited) {
-    const float before = stats_.value(row, stat_);
-    const float most = static_cast<float>(game.observation.window.size()) * static_cast<float>(world.step);
-    one_by_one_ = !(std::trunc(before) == before && std::fabs(before) + most < kExactFloats);
-  }
-  void see(ObjectTokens& object) {
-    const std::uint32_t age = step_ - object.last_seen;
-    object.last_seen = step_;
-    sum_ += age;
-    if (one_by_one_ && age != 0) [[unlikely]] stats_.add(row_, stat_, static_cast<float>(age));
-  }
-  void finish() {
-    if (!one_by_one_ && sum_ != 0) stats_.add(row_, stat_, static_cast<float>(sum_));
-  }
+// An agent is credited with the age of every object that it is the first to see in this step. The published engine
+// adds the ages one by one to a float; where all of it is a whole number below 2^24 their sum has the same bits.
+bool ages_sum_exactly(const Game& game, const World& world, std::uint32_t row) {
+  const float before = world.agent_stats.value(row, game.agent_stats.visited);
+  const float most = static_cast<float>(game.observation.window.size()) * static_cast<float>(world.step);
+  return std::trunc(before) == before && std::fabs(before) + most < kExactFloats;
+}
 
- private:
-  StatTable& stats_;
-  std::uint32_t row_;
-  std::uint32_t step_;
-  StatId stat_;
-  std::uint32_t sum_ = 0;
-  bool one_by_one_ = false;
-};
+void credit_ages_one_by_one(const Game& game, World& world, std::uint32_t row, const RankBits& ranks) {
+  const std::size_t centre = world.cell(world.objects[world.agents[row].object].location);
+  for (std::size_t word = 0; word < ranks.size(); ++word) {
+    for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
+      const NearbyCell cell = world.tokens.nearby[word * 64 + static_cast<std::size_t>(std::countr_zero(left))];
+      const ObjectIndex object = world.grid[centre + static_cast<std::size_t>(cell.offset())];
+      if (object == kNoObject) continue;
+      ObjectTokens& entry = world.tokens.objects[object];
+      if (entry.last_seen == world.step) continue;
+      world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(world.step - entry.last_seen));
+      entry.last_seen = world.step;
+    }
+  }
+}
 
 // Takes and returns the writer by value, and reads tables through local pointers: a store of bytes may alias anything,
 // so that the compiler would otherwise reload all of them for every object.
@@ -161,29 +156,31 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
   const ObjectIndex agent = world.agents[row].object;
   const Location at = world.objects[agent].location;
   const RankBits ranks = cells_to_show(game, world, at, clamp);
-  const WindowCell* window = game.observation.window.data();
+  if (!ages_sum_exactly(game, world, row)) [[unlikely]] credit_ages_one_by_one(game, world, row, ranks);
+  const NearbyCell* nearby = world.tokens.nearby.data();
   const ObjectIndex* centre = &world.grid[world.cell(at)];
-  const int width = world.width;
   ObjectTokens* objects = world.tokens.objects.data();
   const std::uint64_t* words = world.tokens.words.data();
-  VisitedCount visited(game, world, row);
-  for (const std::uint64_t bits : ranks) {
-    for (std::uint64_t left = bits; left != 0; left &= left - 1) {
-      const WindowCell cell = window[std::countr_zero(left)];
-      if (kTerritory) write_territory_borders(game, world, agent, clamp, cell, writer);
-      const ObjectIndex object = centre[cell.row * width + cell.col];
+  const std::uint32_t step = world.step;
+  std::uint32_t ages = 0;
+  for (std::size_t word = 0; word < ranks.size(); ++word) {
+    for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
+      const auto rank = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
+      const NearbyCell cell = nearby[rank];
+      if (kTerritory) write_territory_borders(game, world, agent, clamp, game.observation.window[rank], writer);
+      const ObjectIndex object = centre[cell.offset()];
       if (kTerritory && object == kNoObject) continue;  // a border of territories, nothing on it
       ObjectTokens& entry = objects[object];
       if (entry.count == ObjectTokens::kStale) [[unlikely]] {
         refresh_object_tokens(game, world, object);
         words = world.tokens.words.data();
       }
-      visited.see(entry);
-      writer.blocks(words + std::size_t{entry.block} * kWordsPerBlock, entry.count, cell.packed);
+      ages += step - entry.last_seen;
+      entry.last_seen = step;
+      writer.blocks(words + std::size_t{entry.block} * kWordsPerBlock, entry.count, cell.location());
     }
-    window += 64;
   }
-  visited.finish();
+  if (ages != 0) world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(ages));
   return writer;
 }
 
@@ -198,11 +195,11 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
   throw TokenOverflow(message);
 }
 
-void encode_agent(const Game& game, World& world, std::uint32_t row) {
+void encode_agent(const Game& game, World& world, std::uint32_t row, std::uint8_t completion) {
   const std::uint32_t budget = game.observation.num_tokens;
   TokenWriter writer(world.buffers.observations + std::size_t{row} * budget * kTokenBytes, budget);
   const ObjectIndex agent = world.agents[row].object;
-  write_global_tokens(game, world, row, writer);
+  write_global_tokens(game, world, row, completion, writer);
   write_observed_values(game, world, agent, writer);
   const std::size_t clamp = clamped_radius(game, world, agent);
   writer = game.observation.territory ? write_cells<true>(game, world, row, clamp, writer)
@@ -219,7 +216,8 @@ void encode_agent(const Game& game, World& world, std::uint32_t row) {
 
 void encode_observations(const Game& game, World& world) {
   if (game.observation.territory) refresh_territory_borders(world);
-  for (std::uint32_t row = 0; row < game.num_agents; ++row) encode_agent(game, world, row);
+  const std::uint8_t completion = completion_of(game, world.step);
+  for (std::uint32_t row = 0; row < game.num_agents; ++row) encode_agent(game, world, row, completion);
 }
 
 void forget_written_observations(World& world) {
@@ -227,6 +225,10 @@ void forget_written_observations(World& world) {
   TokenCache& cache = world.tokens;
   cache.written_bytes.assign(game.num_agents, game.observation.num_tokens * kTokenBytes);
   cache.shared.resize(game.objects.size());
+  cache.nearby.clear();
+  for (const WindowCell& cell : game.observation.window) {
+    cache.nearby.emplace_back(cell.row * static_cast<int>(world.width) + cell.col, cell.packed);
+  }
   const std::size_t blocks = (most_tokens_of_an_object(game) + kTokensPerBlock - 1) / kTokensPerBlock;
   cache.scratch.resize(blocks * kWordsPerBlock);
 }

@@ -2,6 +2,7 @@
 // each agent's row it has written. The world calls object_added and object_changed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -29,12 +30,24 @@ struct SharedTokens {
   std::uint16_t count = ObjectTokens::kStale;
 };
 
+// A cell of the window on this world's map: how far its index is from the observer's, and its location byte.
+class NearbyCell {
+ public:
+  NearbyCell(int offset, std::uint8_t location) : packed_(offset * 256 + location) {}
+  std::ptrdiff_t offset() const { return packed_ >> 8; }
+  std::uint8_t location() const { return static_cast<std::uint8_t>(packed_); }
+
+ private:
+  std::int32_t packed_;
+};
+
 struct TokenCache {
   std::vector<ObjectTokens> objects;
   // Most objects never change (walls): those that look alike share the tokens of the first of their config.
   std::vector<SharedTokens> shared;   // [object configs]
   std::vector<std::uint64_t> words;   // blocks
   std::vector<std::uint64_t> scratch;  // one object's tokens while they are assembled
+  std::vector<NearbyCell> nearby;            // [cells of the window], in emission order
   std::vector<std::uint32_t> written_bytes;  // [agents]: from here on the row is known to hold 0xFF
 
   std::uint64_t* first_word(std::uint32_t block) { return words.data() + std::size_t{block} * kWordsPerBlock; }

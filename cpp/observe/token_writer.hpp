@@ -22,7 +22,6 @@ class TokenWriter {
       : row_(row), next_(row), end_(row + std::size_t{num_tokens} * kTokenBytes) {}
 
   void token(std::uint8_t location, std::uint8_t feature, std::uint8_t value) {
-    ++attempted_;
     const std::uint32_t packed = location | std::uint32_t{feature} << 8 | std::uint32_t{value} << 16;
     if (end_ - next_ > static_cast<std::ptrdiff_t>(kTokenBytes)) [[likely]] {
       std::memcpy(next_, &packed, 4);  // the fourth byte belongs to the next token
@@ -30,6 +29,8 @@ class TokenWriter {
     } else if (next_ < end_) {
       std::memcpy(next_, &packed, kTokenBytes);
       next_ += kTokenBytes;
+    } else {
+      ++dropped_;
     }
   }
 
@@ -41,26 +42,18 @@ class TokenWriter {
     } while (value > 0);
   }
 
-  // Tokens prepared in blocks. Copies whole blocks: what follows the last token is overwritten or padded later.
+  // `count` tokens prepared in blocks. Copies whole blocks: what follows the last token is overwritten or padded later.
   void blocks(const std::uint64_t* words, std::uint32_t count, std::uint8_t location) {
-    const std::uint32_t whole = (count + kTokensPerBlock - 1) / kTokensPerBlock;
-    if (end_ - next_ < static_cast<std::ptrdiff_t>(std::size_t{whole} * kBlockBytes)) [[unlikely]] {
-      blocks_near_end(words, count, location);
+    if (count > kTokensPerBlock || end_ - next_ < static_cast<std::ptrdiff_t>(kBlockBytes)) [[unlikely]] {
+      *this = many_blocks(*this, words, count, location);
       return;
     }
-    attempted_ += count;
-    std::uint8_t* to = next_;
-    for (std::uint32_t i = 0; i < whole; ++i, words += kWordsPerBlock, to += kBlockBytes) {
-      // Bytes 0, 3, 6, ... of a block are locations. Stored word by word: gathering them in an array first costs a
-      // failed store forwarding for every object.
-      store(to, words[0] | location * 0x0001000001000001U);
-      store(to + 8, words[1] | location * 0x0100000100000100U);
-      store(to + 16, words[2] | location * 0x0000010000010000U);
-    }
+    block(words, location);
     next_ += std::size_t{count} * kTokenBytes;
   }
 
-  std::uint32_t attempted() const { return attempted_; }
+  // Tokens that there were, whether or not they found room.
+  std::uint32_t attempted() const { return static_cast<std::uint32_t>(next_ - row_) / kTokenBytes + dropped_; }
 
   // Fills with 0xFF what follows, given that the row held 0xFF from `previously_written` bytes on, and returns the
   // same for this row.
@@ -73,17 +66,33 @@ class TokenWriter {
   }
 
  private:
+  // Bytes 0, 3, 6, ... of a block are locations. Stored word by word: gathering the words in an array first costs a
+  // failed store forwarding for every object.
+  void block(const std::uint64_t* words, std::uint8_t location) {
+    store(next_, words[0] | location * 0x0001000001000001U);
+    store(next_ + 8, words[1] | location * 0x0100000100000100U);
+    store(next_ + 16, words[2] | location * 0x0000010000010000U);
+  }
   static void store(std::uint8_t* to, std::uint64_t word) { std::memcpy(to, &word, sizeof word); }
 
-  void blocks_near_end(const std::uint64_t* words, std::uint32_t count, std::uint8_t location) {
+  // Out of line and by value, so that the address of a writer in a register is never needed.
+  [[gnu::noinline]] static TokenWriter many_blocks(TokenWriter writer, const std::uint64_t* words, std::uint32_t count,
+                                                   std::uint8_t location) {
+    while (count >= kTokensPerBlock && writer.end_ - writer.next_ >= static_cast<std::ptrdiff_t>(kBlockBytes)) {
+      writer.block(words, location);
+      writer.next_ += kBlockBytes;
+      words += kWordsPerBlock;
+      count -= kTokensPerBlock;
+    }
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(words);
-    for (std::uint32_t i = 0; i < count; ++i) token(location, bytes[i * kTokenBytes + 1], bytes[i * kTokenBytes + 2]);
+    for (; count > 0; --count, bytes += kTokenBytes) writer.token(location, bytes[1], bytes[2]);
+    return writer;
   }
 
   std::uint8_t* row_;
   std::uint8_t* next_;
   std::uint8_t* end_;
-  std::uint32_t attempted_ = 0;
+  std::uint32_t dropped_ = 0;
 };
 
 }  // namespace metta

@@ -71,7 +71,7 @@ bool filter_passes(World& world, const Filter& filter, const Context& context) {
     case FilterKind::target_is_usable:
       return context.target != kNoObject;
     case FilterKind::periodic:
-      return world.step >= filter.start_on && (world.step - filter.start_on) % filter.period == 0;
+      return world.rule_time >= filter.start_on && (world.rule_time - filter.start_on) % filter.period == 0;
     case FilterKind::negation:
       return !all_pass(world, filter.inner, context);
     case FilterKind::any_of:

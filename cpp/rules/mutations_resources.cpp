@@ -25,12 +25,13 @@ void resource_transfer(World& world, const Mutation& mutation, Context& context)
   const ObjectIndex destination = require_entity(context.entity(mutation.destination), "resource_transfer");
   const ResourceId item = mutation.resource;
   const std::int32_t held = world.amount(source, item);
-  const std::int32_t wanted = mutation.amount < 0 ? held : std::min(mutation.amount, held);
-  const std::int32_t moved = std::min(wanted, free_space(world, destination, item));
-  if (moved > 0) {
+  const std::int32_t wanted = mutation.amount < 0 ? held : mutation.amount;
+  if (wanted > 0) {
+    const std::int32_t moved = std::min({wanted, held, free_space(world, destination, item)});
+    // Both are updated even when nothing moves: that cuts a holding above its limit down to it.
     update_inventory(world, source, item, -moved);
     update_inventory(world, destination, item, moved);
-    if (world.is_agent(source)) {
+    if (moved > 0 && world.is_agent(source)) {
       world.agent_stats.add(world.objects[source].agent, world.game->resource_stats[item].deposited,
                             static_cast<float>(moved));
     }

@@ -25,7 +25,7 @@ void begin_step(World& world) {
   }
   std::fill_n(world.buffers.rewards, agents, 0.0F);
   std::fill(world.action_success.begin(), world.action_success.end(), std::uint8_t{0});
-  ++world.step;
+  world.rule_time = ++world.step;
   std::iota(world.agent_order.begin(), world.agent_order.end(), 0U);
   world.random.shuffle(world.agent_order.data(), world.agent_order.size());
 }
@@ -92,6 +92,7 @@ void step_world(World& world) {
   run_game_on_tick(world);
   track_coverage(world);
   encode_observations(*world.game, world);
+  world.rule_time = 0;
   pay_rewards(world);
   end_step(world);
 }

@@ -18,7 +18,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   const Game& game = *world.game;
   const std::size_t cells = std::size_t{map.height} * map.width;
   world.random.reseed(seed);
-  world.step = 0;
+  world.step = world.rule_time = 0;
   world.height = map.height;
   world.width = map.width;
   world.row_words = (map.width + 63U) / 64U;

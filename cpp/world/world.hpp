@@ -49,6 +49,7 @@ struct World {
   std::shared_ptr<const Game> game;
   Random random;
   std::uint32_t step = 0;
+  std::uint32_t rule_time = 0;  // the step as periodic filters see it: always 0 while rewards are paid
   std::uint16_t height = 0;
   std::uint16_t width = 0;
   Buffers buffers;
