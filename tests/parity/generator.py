@@ -798,8 +798,8 @@ def generate(seed: int, agent_steps: int = 4000) -> Case:
     """The case of a seed, of about `agent_steps` agent steps."""
     generator = Generator(seed)
     rng = generator.rng
-    agents = rng.choice([1, 1, 2, 2, 3, 4, 4, 6, 8, 12, 24])
-    env_steps = int(np.clip(agent_steps // agents, 20, 1500))
+    agents = rng.choice([1, 2, 3, 4, 4, 6, 8, 8, 12, 16, 24])
+    env_steps = int(np.clip(agent_steps // agents, 20, 1000))
     config = generator.config(agents, env_steps)
     actions, vibe_actions = generator.streams(config, env_steps)
     edits = []

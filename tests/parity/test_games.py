@@ -1,6 +1,6 @@
 """The games of this project on both engines: a slice here, whole episodes in the long tests."""
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -27,7 +27,8 @@ def variants() -> list[tuple[str, dict[str, Any]]]:
     found: list[tuple[str, dict[str, Any]]] = [(game, {}) for game in [*OPTIONS, *PUBLISHED]]
     for game, options in OPTIONS.items():
         for name, info in options.model_fields.items():
-            choices = (False, True) if info.annotation is bool else get_args(info.annotation)
+            few = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
+            choices = (False, True) if info.annotation is bool else few
             found += [(game, {name: choice}) for choice in choices if choice != info.default]
     return found
 

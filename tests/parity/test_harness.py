@@ -129,7 +129,7 @@ def compare_with_mutant(name: str, plant: str, progress: Progress) -> Report:
 def test_a_planted_difference_is_found_where_it_is(oracle: Oracle, plant: Callable[[Mutant], None]) -> None:
     report = oracle.call(compare_with_mutant, "actions.four_directions", plant.__name__)
     assert report.mismatch == PLANTS[plant]
-    assert report.env_step == (16 if plant is an_object else 5)
+    assert report.env_step == (8 if plant is an_object else 5)
     assert report.details
 
 

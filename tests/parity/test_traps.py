@@ -135,9 +135,9 @@ def test_a_mutation_on_a_missing_entity_is_an_error(oracle: Oracle, mutation: st
 
 
 def test_an_empty_cell_aimed_at_is_a_missing_entity(oracle: Oracle) -> None:
-    aimed = agent_tick(
-        SetRelativeTargetMutation(direction="east"), ResourceDeltaMutation(target=TARGET, deltas={"ore": 1})
-    )
+    aim = SetRelativeTargetMutation(direction="east")
+    tick = Handler(mutations=[aim, ResourceDeltaMutation(target=TARGET, deltas={"ore": 1})])
+    aimed = case(config(1, agent=AgentConfig(on_tick=tick)), ["@.."], scripts=["...."], env_steps=4)
     assert isinstance(oracle.call(play, aimed, "published"), Died)
     assert "resource_delta" in oracle.call(play, aimed, "native")
 
