@@ -70,6 +70,13 @@ void fill_ranks(ObservationConfig& observation) {
   }
 }
 
+TokenBlock everywhere(std::uint8_t location) {
+  TokenBlock block;
+  auto* bytes = reinterpret_cast<std::uint8_t*>(block.words.data());
+  for (std::uint32_t token = 0; token < kTokensPerBlock; ++token) bytes[token * kTokenBytes] = location;
+  return block;
+}
+
 }  // namespace
 
 bool blocks_line_of_sight(int blocker_row, int blocker_col, int row, int col) {
@@ -90,6 +97,8 @@ void fill_observation_tables(ObservationConfig& observation) {
         mask_rows(row_radius, col_radius, std::min(row_radius, clamp), std::min(col_radius, clamp)));
   }
   fill_ranks(observation);
+  tables.locations.clear();
+  for (const WindowCell& cell : observation.window) tables.locations.push_back(everywhere(cell.packed));
   tables.shadows.clear();
   if (!observation.any_blocks_vision) return;
   for (int row = -row_radius; row <= row_radius; ++row) {

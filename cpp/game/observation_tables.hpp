@@ -14,6 +14,15 @@ inline constexpr int kMaxWindow = 15;  // rows or columns: an offset is packed i
 using WindowRows = std::array<std::uint16_t, kMaxWindow>;  // one bit a column, for every row of the window
 using WindowBits = std::array<std::uint64_t, 4>;           // one bit a cell of the window's box, row * width + column
 
+// Eight tokens of three bytes (location, feature, value), copied and combined as a whole.
+inline constexpr std::uint32_t kTokenBytes = 3;
+inline constexpr std::uint32_t kTokensPerBlock = 8;
+struct TokenBlock {
+  std::array<std::uint64_t, 3> words{};
+};
+inline constexpr std::uint32_t kBlockBytes = sizeof(TokenBlock);
+static_assert(kBlockBytes == kTokensPerBlock * kTokenBytes);
+
 inline constexpr int kChunkBits = 5;
 inline constexpr int kChunks = 3;  // of a row: kMaxWindow columns
 inline constexpr int kChunkPatterns = 1 << kChunkBits;
@@ -25,6 +34,8 @@ struct ObservationTables {
   // every group of kChunkBits columns and every pattern of that group, `rank_words` words.
   std::uint32_t rank_words = 1;
   std::vector<std::uint64_t> ranks;  // [row, group, pattern, rank_words]
+  // [cells in emission order]: eight times the cell's location byte, where eight tokens have theirs.
+  std::vector<TokenBlock> locations;
   // [row * width + column]: the cells that something there hides from the centre.
   std::vector<WindowBits> shadows;
 };

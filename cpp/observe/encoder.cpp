@@ -138,8 +138,8 @@ void credit_ages_one_by_one(const Game& game, World& world, std::uint32_t row, c
   const std::size_t centre = world.cell(world.objects[world.agents[row].object].location);
   for (std::size_t word = 0; word < ranks.size(); ++word) {
     for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
-      const NearbyCell cell = world.tokens.nearby[word * 64 + static_cast<std::size_t>(std::countr_zero(left))];
-      const ObjectIndex object = world.grid[centre + static_cast<std::size_t>(cell.offset())];
+      const std::size_t rank = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
+      const ObjectIndex object = world.grid[centre + static_cast<std::size_t>(world.tokens.offsets[rank])];
       if (object == kNoObject) continue;
       ObjectTokens& entry = world.tokens.objects[object];
       if (entry.last_seen == world.step) continue;
@@ -147,6 +147,15 @@ void credit_ages_one_by_one(const Game& game, World& world, std::uint32_t row, c
       entry.last_seen = world.step;
     }
   }
+}
+
+// Tokens that changed since they were last looked at, that take more than one block, or that may lack room.
+[[gnu::noinline]] TokenWriter write_object_with_care(const Game& game, World& world, ObjectIndex object,
+                                                     const TokenBlock& location, TokenWriter writer) {
+  ObjectTokens& entry = world.tokens.objects[object];
+  if (entry.count == ObjectTokens::kStale) refresh_object_tokens(game, world, object);
+  writer.many_blocks(world.tokens.blocks.data() + entry.block, entry.count, location);
+  return writer;
 }
 
 // Takes and returns the writer by value, and reads tables through local pointers: a store of bytes may alias anything,
@@ -157,27 +166,28 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
   const Location at = world.objects[agent].location;
   const RankBits ranks = cells_to_show(game, world, at, clamp);
   if (!ages_sum_exactly(game, world, row)) [[unlikely]] credit_ages_one_by_one(game, world, row, ranks);
-  const NearbyCell* nearby = world.tokens.nearby.data();
+  const std::int32_t* offsets = world.tokens.offsets.data();
+  const TokenBlock* locations = game.observation.tables.locations.data();
   const ObjectIndex* centre = &world.grid[world.cell(at)];
   ObjectTokens* objects = world.tokens.objects.data();
-  const std::uint64_t* words = world.tokens.words.data();
+  const TokenBlock* blocks = world.tokens.blocks.data();
   const std::uint32_t step = world.step;
   std::uint32_t ages = 0;
   for (std::size_t word = 0; word < ranks.size(); ++word) {
     for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
       const auto rank = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
-      const NearbyCell cell = nearby[rank];
       if (kTerritory) write_territory_borders(game, world, agent, clamp, game.observation.window[rank], writer);
-      const ObjectIndex object = centre[cell.offset()];
+      const ObjectIndex object = centre[offsets[rank]];
       if (kTerritory && object == kNoObject) continue;  // a border of territories, nothing on it
       ObjectTokens& entry = objects[object];
-      if (entry.count == ObjectTokens::kStale) [[unlikely]] {
-        refresh_object_tokens(game, world, object);
-        words = world.tokens.words.data();
-      }
       ages += step - entry.last_seen;
       entry.last_seen = step;
-      writer.blocks(words + std::size_t{entry.block} * kWordsPerBlock, entry.count, cell.location());
+      if (writer.room_for_one_block(entry.count)) [[likely]] {
+        writer.one_block(blocks[entry.block], entry.count, locations[rank]);
+        continue;
+      }
+      writer = write_object_with_care(game, world, object, locations[rank], writer);
+      blocks = world.tokens.blocks.data();
     }
   }
   if (ages != 0) world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(ages));
@@ -225,12 +235,9 @@ void forget_written_observations(World& world) {
   TokenCache& cache = world.tokens;
   cache.written_bytes.assign(game.num_agents, game.observation.num_tokens * kTokenBytes);
   cache.shared.resize(game.objects.size());
-  cache.nearby.clear();
-  for (const WindowCell& cell : game.observation.window) {
-    cache.nearby.emplace_back(cell.row * static_cast<int>(world.width) + cell.col, cell.packed);
-  }
-  const std::size_t blocks = (most_tokens_of_an_object(game) + kTokensPerBlock - 1) / kTokensPerBlock;
-  cache.scratch.resize(blocks * kWordsPerBlock);
+  cache.scratch.resize(most_blocks_of_an_object(game));
+  cache.offsets.clear();
+  for (const WindowCell& cell : game.observation.window) cache.offsets.push_back(cell.row * world.width + cell.col);
 }
 
 }  // namespace metta

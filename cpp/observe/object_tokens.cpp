@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace metta {
 
@@ -12,16 +13,16 @@ std::size_t blocks_for(std::uint32_t tokens) { return (tokens + kTokensPerBlock 
 // Writes (feature, value) pairs behind empty location bytes.
 class Assembler {
  public:
-  explicit Assembler(std::uint64_t* words) : bytes_(reinterpret_cast<std::uint8_t*>(words)) {}
+  explicit Assembler(TokenBlock* blocks) : bytes_(reinterpret_cast<std::uint8_t*>(blocks)) {}
 
   void add(std::uint8_t feature, std::uint8_t value) {
-    std::uint8_t* token = bytes_ + std::size_t{count_++} * 3;
+    std::uint8_t* token = bytes_ + std::size_t{count_++} * kTokenBytes;
     token[1] = feature;
     token[2] = value;
   }
   // Clears what the last block holds behind the last token.
   std::uint16_t finish() {
-    std::fill(bytes_ + std::size_t{count_} * 3, bytes_ + blocks_for(count_) * kBlockBytes, std::uint8_t{0});
+    std::fill(bytes_ + std::size_t{count_} * kTokenBytes, bytes_ + blocks_for(count_) * kBlockBytes, std::uint8_t{0});
     return count_;
   }
 
@@ -44,10 +45,10 @@ void add_inventory(const Game& game, World& world, ObjectIndex index, Assembler&
   }
 }
 
-std::uint16_t assemble(const Game& game, World& world, ObjectIndex index, std::uint64_t* words) {
+std::uint16_t assemble(const Game& game, World& world, ObjectIndex index, TokenBlock* blocks) {
   const FeatureIds& features = game.observation.features;
   const Object& object = world.objects[index];
-  Assembler tokens(words);
+  Assembler tokens(blocks);
   const std::uint64_t* tags = world.tags_of(index);
   for (std::uint32_t word = 0; word < game.tag_words; ++word) {
     for (std::uint64_t left = tags[word]; left != 0; left &= left - 1) {
@@ -65,33 +66,34 @@ std::uint16_t assemble(const Game& game, World& world, ObjectIndex index, std::u
 }
 
 std::uint32_t append_blocks(TokenCache& cache, std::size_t blocks) {
-  const std::size_t first = cache.words.size() / kWordsPerBlock;
-  cache.words.resize(cache.words.size() + blocks * kWordsPerBlock);
-  return static_cast<std::uint32_t>(first);
+  const auto first = static_cast<std::uint32_t>(cache.blocks.size());
+  cache.blocks.resize(cache.blocks.size() + blocks);
+  return first;
 }
 
 }  // namespace
 
-std::uint32_t most_tokens_of_an_object(const Game& game) {
-  return static_cast<std::uint32_t>(game.num_tags() + 1 + game.num_resources() * game.observation.inventory_digits + 2);
+std::size_t most_blocks_of_an_object(const Game& game) {
+  const std::size_t amounts = game.num_resources() * game.observation.inventory_digits;
+  return blocks_for(static_cast<std::uint32_t>(game.num_tags() + 1 + amounts + 2));
 }
 
 void refresh_object_tokens(const Game& game, World& world, ObjectIndex index) {
   TokenCache& cache = world.tokens;
   ObjectTokens& entry = cache.objects[index];
-  const std::uint64_t* assembled = cache.scratch.data();
+  const TokenBlock* assembled = cache.scratch.data();
   entry.count = assemble(game, world, index, cache.scratch.data());
   const std::size_t blocks = blocks_for(entry.count);
-  const std::size_t words = blocks * kWordsPerBlock;
   // Two agents never look alike: their ids differ.
   if (entry.own_blocks == 0 && world.objects[index].kind != ObjectKind::agent) {
     SharedTokens& shared = cache.shared[world.objects[index].config];
     if (shared.count == ObjectTokens::kStale) {
       shared.count = entry.count;
       shared.block = append_blocks(cache, blocks);
-      std::copy_n(assembled, words, cache.first_word(shared.block));
+      std::copy_n(assembled, blocks, cache.blocks.data() + shared.block);
     }
-    if (shared.count == entry.count && std::equal(assembled, assembled + words, cache.first_word(shared.block))) {
+    if (shared.count == entry.count &&
+        std::memcmp(assembled, cache.blocks.data() + shared.block, blocks * kBlockBytes) == 0) {
       entry.block = shared.block;
       return;
     }
@@ -100,7 +102,7 @@ void refresh_object_tokens(const Game& game, World& world, ObjectIndex index) {
     entry.own_blocks = static_cast<std::uint16_t>(std::bit_ceil(blocks));
     entry.block = append_blocks(cache, entry.own_blocks);
   }
-  std::copy_n(assembled, words, cache.first_word(entry.block));
+  std::copy_n(assembled, blocks, cache.blocks.data() + entry.block);
 }
 
 }  // namespace metta

@@ -8,7 +8,7 @@ namespace metta {
 // Makes a stale entry of world.tokens.objects current.
 void refresh_object_tokens(const Game& game, World& world, ObjectIndex object);
 
-// Most tokens that any object of this game can show.
-std::uint32_t most_tokens_of_an_object(const Game& game);
+// Blocks that the tokens of any object of this game fit into.
+std::size_t most_blocks_of_an_object(const Game& game);
 
 }  // namespace metta

@@ -6,13 +6,12 @@
 #include <cstdint>
 #include <cstring>
 
-#include "observe/token_cache.hpp"
+#include "game/observation_tables.hpp"
 
 namespace metta {
 
-static_assert(std::endian::native == std::endian::little, "tokens are assembled in little-endian words");
+static_assert(std::endian::native == std::endian::little, "a token is stored as a little-endian word");
 
-inline constexpr std::uint32_t kTokenBytes = 3;
 inline constexpr std::uint8_t kGlobalLocation = 0xFE;
 inline constexpr std::uint8_t kEmptyByte = 0xFF;
 
@@ -42,14 +41,23 @@ class TokenWriter {
     } while (value > 0);
   }
 
-  // `count` tokens prepared in blocks. Copies whole blocks: what follows the last token is overwritten or padded later.
-  void blocks(const std::uint64_t* words, std::uint32_t count, std::uint8_t location) {
-    if (count > kTokensPerBlock || end_ - next_ < static_cast<std::ptrdiff_t>(kBlockBytes)) [[unlikely]] {
-      *this = many_blocks(*this, words, count, location);
-      return;
-    }
-    block(words, location);
+  // True when `count` tokens fit the block that one_block writes.
+  bool room_for_one_block(std::uint32_t count) const {
+    return count <= kTokensPerBlock && end_ - next_ >= static_cast<std::ptrdiff_t>(kBlockBytes);
+  }
+  // At most eight tokens. Copies the whole block: what follows the last token is overwritten or padded later.
+  void one_block(const TokenBlock& tokens, std::uint32_t count, const TokenBlock& location) {
+    copy(tokens, location);
     next_ += std::size_t{count} * kTokenBytes;
+  }
+  // Any number of tokens, room or not.
+  void many_blocks(const TokenBlock* tokens, std::uint32_t count, const TokenBlock& location) {
+    for (; room_for_one_block(0) && count >= kTokensPerBlock; ++tokens, count -= kTokensPerBlock) {
+      one_block(*tokens, kTokensPerBlock, location);
+    }
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(tokens);
+    const auto place = static_cast<std::uint8_t>(location.words[0]);
+    for (; count > 0; --count, bytes += kTokenBytes) token(place, bytes[1], bytes[2]);
   }
 
   // Tokens that there were, whether or not they found room.
@@ -66,27 +74,17 @@ class TokenWriter {
   }
 
  private:
-  // Bytes 0, 3, 6, ... of a block are locations. Stored word by word: gathering the words in an array first costs a
-  // failed store forwarding for every object.
-  void block(const std::uint64_t* words, std::uint8_t location) {
-    store(next_, words[0] | location * 0x0001000001000001U);
-    store(next_ + 8, words[1] | location * 0x0100000100000100U);
-    store(next_ + 16, words[2] | location * 0x0000010000010000U);
-  }
-  static void store(std::uint8_t* to, std::uint64_t word) { std::memcpy(to, &word, sizeof word); }
-
-  // Out of line and by value, so that the address of a writer in a register is never needed.
-  [[gnu::noinline]] static TokenWriter many_blocks(TokenWriter writer, const std::uint64_t* words, std::uint32_t count,
-                                                   std::uint8_t location) {
-    while (count >= kTokensPerBlock && writer.end_ - writer.next_ >= static_cast<std::ptrdiff_t>(kBlockBytes)) {
-      writer.block(words, location);
-      writer.next_ += kBlockBytes;
-      words += kWordsPerBlock;
-      count -= kTokensPerBlock;
-    }
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(words);
-    for (; count > 0; --count, bytes += kTokenBytes) writer.token(location, bytes[1], bytes[2]);
-    return writer;
+  // In two pieces straight to the row: gathered in an array first, every object costs a failed store forwarding.
+  void copy(const TokenBlock& tokens, const TokenBlock& location) {
+    using TwoWords [[gnu::vector_size(16)]] = std::uint64_t;
+    TwoWords pair;
+    TwoWords place;
+    std::memcpy(&pair, tokens.words.data(), sizeof pair);
+    std::memcpy(&place, location.words.data(), sizeof place);
+    pair |= place;
+    std::memcpy(next_, &pair, sizeof pair);
+    const std::uint64_t last = tokens.words[2] | location.words[2];
+    std::memcpy(next_ + sizeof pair, &last, sizeof last);
   }
 
   std::uint8_t* row_;
