@@ -71,6 +71,9 @@ void Batch::start(std::size_t index, const Episode& episode) {
   slot.running = slot.over = false;  // stays still when the construction fails
   slot.ends_early = 0;
   construct_world(slot.world, game_, *episode.map, episode.seed);
+  // A published world observes once when made and once more when it is given these buffers: the second observation
+  // counts its tokens again and draws the random numbers of its values again.
+  attach_buffers(slot.world, rows_of(index));
   attach_buffers(slot.world, rows_of(index));
   slot.running = true;
 }

@@ -65,23 +65,23 @@ class PyBatch {
 
   void begin_episode(std::size_t world, const CompiledMap& map, std::uint32_t seed) {
     check_episode(world, map);
-    require_idle();
+    require_idle(world);
     const py::gil_scoped_release release;
     batch_.begin_episode(world, map.map, seed);
   }
   void set_next_episode(std::size_t world, const CompiledMap& map, std::uint32_t seed) {
     check_episode(world, map);
-    require_idle();
+    require_idle(world);
     batch_.set_next_episode(world, map.map, seed);
   }
   void show_flags(std::size_t world) {
     check_world(world);
-    require_idle();
+    require_idle(world);
     batch_.show_flags(world);
   }
   void end_early(std::size_t world, std::uint32_t env_step) {
     check_world(world);
-    require_idle();
+    require_idle(world);
     batch_.end_early(world, env_step);
   }
 
@@ -121,7 +121,7 @@ class PyBatch {
 
   const World& begun_world(std::size_t world) const {
     check_world(world);
-    require_idle();
+    require_idle(world);
     if (!batch_.world(world).game) throw py::value_error("world " + std::to_string(world) + " has not begun");
     return batch_.world(world);
   }
@@ -166,6 +166,12 @@ class PyBatch {
   void require_idle() const {
     for (std::size_t group = 0; group < batch_.num_groups(); ++group) {
       if (stepping_[group]) throw py::value_error("group " + std::to_string(group) + " is stepping: wait for it first");
+    }
+  }
+  void require_idle(std::size_t world) const {
+    for (std::size_t group = 0; group < batch_.num_groups(); ++group) {
+      if (!stepping_[group] || world < batch_.first_world(group) || world >= batch_.first_world(group + 1)) continue;
+      throw py::value_error("group " + std::to_string(group) + " is stepping: wait for it first");
     }
   }
   void raise_failures(const std::optional<std::size_t>& group = std::nullopt) {

@@ -42,9 +42,7 @@ void finish_observation(Game& game) {
   if (observation.width > 15 || observation.height > 15 || observation.width % 2 == 0 || observation.height % 2 == 0) {
     throw std::invalid_argument("observation: width and height must be odd and at most 15");
   }
-  if (observation.token_value_base < 2 || observation.token_value_base > 65536) {
-    throw std::invalid_argument("observation: token_value_base must be in 2..65536");
-  }
+  if (observation.token_value_base < 2) throw std::invalid_argument("observation: token_value_base must be at least 2");
   observation.row_radius = observation.height / 2;
   observation.col_radius = observation.width / 2;
   observation.window = window_cells(observation.row_radius, observation.col_radius);

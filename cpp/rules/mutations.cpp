@@ -22,6 +22,7 @@ void set_stat(World& world, const Mutation& mutation, const Context& context) {
 }
 
 void remove_tags(World& world, const Mutation& mutation, const Context& context) {
+  if (mutation.tags.empty()) return;
   const ObjectIndex entity = require_entity(context.entity(mutation.entity), "remove_tags_with_prefix");
   for (std::uint32_t i = 0; i < mutation.tags.count; ++i) {
     remove_tag(world, entity, world.game->tag_lists[mutation.tags.first + i], context);

@@ -63,10 +63,10 @@ std::int32_t exchange(World& world, ObjectIndex holder, ObjectIndex object, Reso
   const ObjectIndex from = delta > 0 ? holder : object;
   const ObjectIndex to = delta > 0 ? object : holder;
   const std::int64_t wanted = delta > 0 ? std::int64_t{delta} : -std::int64_t{delta};
+  if (wanted == 0) return 0;
   const std::int64_t available = std::min<std::int64_t>(wanted, world.amount(from, item));
   const auto moved = static_cast<std::int32_t>(std::min<std::int64_t>(available, free_space(world, to, item)));
-  if (moved <= 0) return 0;
-  update_inventory(world, from, item, -moved);
+  update_inventory(world, from, item, -moved);  // also when nothing moves, as in resource_transfer
   update_inventory(world, to, item, moved);
   return moved;
 }

@@ -29,9 +29,15 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   Object placeless;
   placeless.config = game.proxy_config;
   placeless.listed = false;
+  // Room for exactly this map: objects made later are few, and thousands of worlds share the memory.
+  const auto objects = static_cast<std::size_t>(std::count_if(
+      map.cells.begin(), map.cells.end(), [](CellKindId kind) { return kind != kEmptyCell; }));
+  world.objects.reserve(kFirstObject + objects);
   world.objects.assign(kFirstObject, placeless);
+  world.tag_bits.reserve((kFirstObject + objects) * game.tag_words);
   world.tag_bits.assign(std::size_t{kFirstObject} * game.tag_words, 0);
   world.tokens = TokenCache{};
+  world.tokens.objects.reserve(kFirstObject + objects);
   for (ObjectIndex slot = 0; slot < kFirstObject; ++slot) world.tokens.object_added();
   world.inventory_pool.clear();
   world.tag_lists.resize(game.num_tags());

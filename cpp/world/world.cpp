@@ -26,8 +26,8 @@ void World::clear_cell(Location at) {
 bool World::move_object(ObjectIndex object, Location to) {
   if (!on_grid(to) || object_at(to) != kNoObject) return false;
   const Location from = objects[object].location;
-  clear_cell(from);
   put(object, to);
+  clear_cell(from);  // second: an object that was removed and moves onto its own old cell stays off the grid
   if (game->any_territory_control) territory_source_moved(*this, object);
   return true;
 }
@@ -105,7 +105,7 @@ std::size_t World::bytes() const {
                 previous_rewards, reward_start, episode_rewards, action_success, visited, visited_count,
                 invalid_index_counts, query_stack, mark_stack, agent_order);
   for (const auto& list : tag_lists) total += held(list);
-  total += held(tokens.objects, tokens.shared, tokens.blocks, tokens.scratch, tokens.offsets, tokens.written_bytes);
+  total += tokens.bytes();
   total += held(aoe.fixed, aoe.covering, aoe.inside_fixed, aoe.mobile, aoe.inside_mobile, aoe.queued);
   total += held(territory.sources, territory.first_score, territory.scores, territory.owners, territory.borders,
                 territory.agent_owner, territory.proxies);

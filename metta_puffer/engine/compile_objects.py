@@ -90,6 +90,12 @@ def lay_out_cells(game: GameConfig, agents: Sequence[AgentConfig]) -> Cells:
     return Cells(configs, renames, sources)
 
 
+def _int32(number: int, path: str) -> int:
+    if not -(2**31) <= number < 2**31:
+        raise TypeError(f"{path} = {number} does not fit 32 bits")
+    return number
+
+
 class ObjectCompiler:
     """Compiles object and agent configs of one game. `default_limit`: the first agent's, which holds for all agents."""
 
@@ -171,7 +177,7 @@ class ObjectCompiler:
             _engine.AoeConfig(),
             path,
             {
-                "radius": config.radius,
+                "radius": _int32(config.radius, f"{path}.radius"),
                 "is_static": config.is_static,
                 "effect_self": config.effect_self,
                 "filters": handlers.filters(config.filters, f"{path}.filters", move_only=True),
@@ -186,8 +192,8 @@ class ObjectCompiler:
             raise ValueError(f"{path}.territory: unknown territory {config.territory!r}; the game has {known}")
         fields = {
             "territory": self._names.territories[config.territory],
-            "strength": config.strength,
-            "decay": config.decay,
+            "strength": _int32(config.strength, f"{path}.strength"),
+            "decay": _int32(config.decay, f"{path}.decay"),
         }
         return fill(_engine.TerritoryControl(), path, fields)
 
@@ -241,7 +247,14 @@ class ObjectCompiler:
         modifiers: dict[str, int] | None = None,
     ) -> Any:
         records = [
-            fill(_engine.LimitModifier(), path, {"resource": self._names.resources[name], "bonus": bonus})
+            fill(
+                _engine.LimitModifier(),
+                path,
+                {
+                    "resource": self._names.resources[name],
+                    "bonus": self._quantity(bonus, f"{path}.modifiers.{name}"),
+                },
+            )
             for name, bonus in (modifiers or {}).items()
             if name in self._names.resources
         ]

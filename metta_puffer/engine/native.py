@@ -130,14 +130,26 @@ class NativeBatch:
             self._hand_over_ready_maps()
         self._batch.step()
 
-    def _hand_over_ready_maps(self) -> None:
+    def step_async(self, group: int) -> None:
+        """Starts one step of a group's worlds and returns. Their rows belong to the engine until `wait`."""
+        if self._waiting:
+            self._hand_over_ready_maps(self._batch.group_worlds(group))
+        self._batch.step_async(group)
+
+    def wait(self, group: int) -> None:
+        """Returns when the group has taken its step. Raises as `step`."""
+        self._batch.wait(group)
+
+    def _hand_over_ready_maps(self, worlds: tuple[int, int] | None = None) -> None:
+        first, end = worlds or (0, len(self._buffers.rewards))
         for world, (engine_seed, map_seed) in list(self._waiting.items()):
-            if self._maps.is_ready(map_seed):
+            if first <= world < end and self._maps.is_ready(map_seed):
                 self._batch.set_next_episode(world, self._maps.take(map_seed), engine_seed)
                 del self._waiting[world]
 
-    def take_ended(self) -> list[EndedEpisode]:
-        ended = [self._ended_episode(summary) for summary in self._batch.take_ended()]
+    def take_ended(self, group: int | None = None) -> list[EndedEpisode]:
+        """Of one group, or of all."""
+        ended = [self._ended_episode(summary) for summary in self._batch.take_ended(group)]
         for episode in ended:
             if episode.world in self._waiting:  # its map came too late for the step
                 self._turn_over_late(episode.world)
@@ -177,6 +189,11 @@ class NativeBatch:
     def grid_objects(self, world: int) -> dict[int, dict[str, Any]]:
         records = self._batch.object_records(world)
         return {record["id"]: published_record(record, self._game) for record in records}
+
+    def world_bytes(self, world: int) -> int:
+        """Memory of one world, buffers not counted."""
+        held: int = self._batch.world_bytes(world)
+        return held
 
     def close(self) -> None:
         self._batch.close()
