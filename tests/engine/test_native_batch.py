@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from mettagrid.builder.envs import make_arena
 from mettagrid.config.handler_config import Handler
 from mettagrid.config.mettagrid_config import MettaGridConfig
 from mettagrid.config.mutation import EntityTarget, ResourceDeltaMutation
@@ -151,7 +152,7 @@ def test_a_forked_process_steps_with_threads_of_its_own() -> None:
 
 def test_worlds_are_small() -> None:
     """At 24 agents on a 37x37 map a world takes at most 64 KiB beside the observations."""
-    config = make_game("arena", 24)
+    config = make_arena(24)
     batch = NativeBatch(config, 1, make_buffers(config, 1))
     batch.begin_episode(0, 1, 1)
     for _ in range(50):

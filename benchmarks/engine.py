@@ -1,0 +1,256 @@
+"""The published and the native engine side by side: `python -m benchmarks.engine [--repeats N] [--out FILE]`.
+
+Every arm of a case runs in this process in turns, so that a busy machine slows all; printed is the median of the
+repeats in agent-steps per second. Arms:
+
+* puffer      upstream's MettaGridPufferEnv, one world
+* published   the wheel's C++ step alone, one world
+* native      ours through NativeBatch on one thread, one world
+* native x64  the same with 64 worlds a call
+* cores       ours with 64 worlds on all cores
+* vector      the published engine, one world a process, under PufferLib Multiprocessing on all cores
+* memory      writing the observation buffer of 64 worlds and nothing else: the bound that no engine can pass
+
+Cases: 3, 24 and 64 agents of `mettagrid.builder.envs.make_arena`, windows 11x11 with 200 and 13x13 with 500 tokens; one
+world whose handlers, areas of effect and territory run all the time; and 1 to 4,096 worlds of 24 agents.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mettagrid.builder.envs import make_arena
+from mettagrid.config.event_config import EventConfig, periodic
+from mettagrid.config.filter import sharedTagPrefix
+from mettagrid.config.handler_config import AOEConfig, Handler
+from mettagrid.config.mettagrid_config import GridObjectConfig, MettaGridConfig
+from mettagrid.config.mutation import logActorAgentStat, updateTarget
+from mettagrid.config.query import query
+from mettagrid.config.tag import typeTag
+from mettagrid.config.territory_config import TerritoryConfig, TerritoryControlConfig
+
+from metta_puffer import MettaPufferEnv
+from metta_puffer.engine import WorldBuffers
+from metta_puffer.engine.native import NativeBatch
+from metta_puffer.engine.published import PublishedWorld
+
+CORES = os.cpu_count() or 1
+MANY = 64
+Stepper = Callable[[int], None]  # env steps to run
+
+
+@dataclass
+class Arm:
+    """`rows`: agents that one call of `stepper` advances by one env step each."""
+
+    rows: int
+    stepper: Stepper
+    close: Callable[[], None] = lambda: None
+    rates: list[float] = field(default_factory=list)  # agent-steps per second, one a repeat
+
+    def measure(self, seconds: float) -> None:
+        env_steps = 1
+        while True:
+            start = time.perf_counter()
+            self.stepper(env_steps)
+            elapsed = time.perf_counter() - start
+            if elapsed >= seconds:
+                self.rates.append(env_steps * self.rows / elapsed)
+                return
+            env_steps = max(env_steps + 1, int(1.2 * env_steps * seconds / max(elapsed, 1e-4)))
+
+
+def arena(agents: int, window: int, tokens: int) -> MettaGridConfig:
+    config = make_arena(agents)
+    config.game.obs.width = config.game.obs.height = window
+    config.game.obs.num_tokens = tokens
+    config.game.max_steps = 0
+    return config
+
+
+def busy_game() -> MettaGridConfig:
+    """24 agents in two teams of territory, with static and mobile areas, ticks and events."""
+    config = arena(24, 13, 500)
+    game = config.game
+    ore, heart = game.resource_names[0], "heart"
+    game.agent.tags = ["team:a"]
+    game.agent.aoes = {"aura": AOEConfig(radius=2, is_static=False, mutations=[updateTarget({ore: 1})])}
+    game.agent.on_tick = Handler(mutations=[logActorAgentStat("ticks")])
+    game.territories = {
+        "land": TerritoryConfig(
+            tag_prefix="team:",
+            on_enter={"enter": Handler(mutations=[updateTarget({heart: 1})])},
+            presence={
+                "own": Handler(filters=[sharedTagPrefix("team:")], mutations=[updateTarget({ore: -1})]),
+            },
+        )
+    }
+    posts = {}
+    for name, team in (("post_a", "team:a"), ("post_b", "team:b")):
+        posts[name] = GridObjectConfig(
+            name=name,
+            tags=[team],
+            aoes={"heal": AOEConfig(radius=4, mutations=[updateTarget({ore: 2})], presence_deltas={heart: 1})},
+            territory_controls=[TerritoryControlConfig(territory="land", strength=6)],
+        )
+    game.objects |= posts
+    game.events = {
+        "rain": EventConfig(
+            target_query=query(typeTag("agent")), timesteps=periodic(10, 10), mutations=[updateTarget({ore: -3})]
+        )
+    }
+    builder: Any = game.map_builder
+    builder.instance.objects |= {"post_a": 6, "post_b": 6}
+    return config
+
+
+# ---- arms ----
+
+
+def random_actions(rows: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 5, rows).astype(np.int32) for _ in range(64)]
+
+
+def puffer_arm(config: MettaGridConfig) -> Arm:
+    from mettagrid.envs.mettagrid_puffer_env import MettaGridPufferEnv
+    from mettagrid.simulator import Simulator
+
+    env = MettaGridPufferEnv(Simulator(), config.model_copy(deep=True), seed=1)
+    env.reset()
+    return Arm(env.num_agents, partial(_run, env.step, random_actions(env.num_agents)), env.close)
+
+
+def published_arm(config: MettaGridConfig) -> Arm:
+    world = PublishedWorld(config, seed=1)
+    simulation, actions = world._simulation, random_actions(config.game.num_agents)
+
+    def step(chosen: np.ndarray) -> None:
+        world._actions[:] = chosen
+        simulation.step()
+
+    return Arm(config.game.num_agents, partial(_run, step, actions))
+
+
+def native_arm(config: MettaGridConfig, worlds: int, num_threads: int) -> Arm:
+    rows = worlds * config.game.num_agents
+    buffers = WorldBuffers(
+        observations=np.zeros((rows, config.game.obs.num_tokens, 3), dtype=np.uint8),
+        rewards=np.zeros(rows, dtype=np.float32),
+        terminals=np.zeros(rows, dtype=np.bool_),
+        truncations=np.zeros(rows, dtype=np.bool_),
+        actions=np.zeros(rows, dtype=np.int32),
+        vibe_actions=np.zeros(rows, dtype=np.int32),
+    )
+    batch = NativeBatch(config, worlds, buffers, num_threads, map_pool=min(worlds, 8))
+    for world in range(worlds):
+        batch.begin_episode(world, world, world)
+
+    def step(chosen: np.ndarray) -> None:
+        buffers.actions[:] = chosen
+        batch.step()
+
+    return Arm(rows, partial(_run, step, random_actions(rows)), batch.close)
+
+
+def vector_arm(config: MettaGridConfig) -> Arm:
+    import pufferlib.vector
+
+    env = pufferlib.vector.make(
+        MettaPufferEnv,
+        env_kwargs={"game": config, "engine": "published"},
+        backend=pufferlib.vector.Multiprocessing,
+        num_envs=CORES,
+        num_workers=CORES,
+    )
+    env.reset(seed=1)
+    return Arm(env.num_agents, partial(_run, env.step, random_actions(env.num_agents)), env.close)
+
+
+def memory_arm(config: MettaGridConfig) -> Arm:
+    rows = MANY * config.game.num_agents
+    observations = np.empty((rows, config.game.obs.num_tokens, 3), dtype=np.uint8)
+    return Arm(rows, lambda env_steps: [observations.fill(255) for _ in range(env_steps)] and None)
+
+
+def _run(step: Callable[[np.ndarray], Any], actions: list[np.ndarray], env_steps: int) -> None:
+    for index in range(env_steps):
+        step(actions[index % len(actions)])
+
+
+# ---- the report ----
+
+
+def run_case(name: str, arms: dict[str, Arm], repeats: int, seconds: float) -> dict[str, Any]:
+    try:
+        for _ in range(repeats):
+            for arm in arms.values():
+                arm.measure(seconds)
+    finally:
+        for arm in arms.values():
+            arm.close()
+    medians = {label: statistics.median(arm.rates) for label, arm in arms.items()}
+    judge = medians.get("puffer")
+    print(name)
+    for label, arm in arms.items():
+        ratio = f"{medians[label] / judge:8.1f} x puffer" if judge else ""
+        spread = f"{min(arm.rates):12,.0f} to {max(arm.rates):12,.0f}"
+        print(f"  {label:12s} {medians[label]:14,.0f} agent-steps/s  ({spread}) {ratio}")
+    return {
+        "case": name,
+        "agent_steps_per_second": medians,
+        "repeats": {label: arm.rates for label, arm in arms.items()},
+    }
+
+
+def compared_arms(config: MettaGridConfig, *, vector: bool) -> dict[str, Arm]:
+    arms = {
+        "puffer": puffer_arm(config),
+        "published": published_arm(config),
+        "native": native_arm(config, 1, 1),
+        "native x64": native_arm(config, MANY, 1),
+        "cores": native_arm(config, MANY, CORES),
+        "memory": memory_arm(config),
+    }
+    if vector:
+        arms["vector"] = vector_arm(config)
+    return arms
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.4, help="of one measurement (default %(default)s)")
+    parser.add_argument("--out", type=Path, help="write the measurements as JSON")
+    parser.add_argument("--agents", type=int, nargs="*", default=[3, 24, 64])
+    parser.add_argument("--no-scaling", action="store_true", help="leave out the cases of 1 to 4,096 worlds")
+    options = parser.parse_args()
+    run = partial(run_case, repeats=options.repeats, seconds=options.seconds)
+    cases = []
+    for window, tokens in ((11, 200), (13, 500)):
+        for agents in options.agents:
+            arms = compared_arms(arena(agents, window, tokens), vector=agents == 24)
+            cases.append(run(f"{agents} agents, {window}x{window}, {tokens} tokens", arms))
+    cases.append(run("24 agents, 13x13, 500 tokens, rules busy", compared_arms(busy_game(), vector=False)))
+    if not options.no_scaling:
+        for worlds in (1, 16, 256, 4096):
+            arms = {f"{CORES} cores": native_arm(arena(24, 11, 200), worlds, CORES)}
+            cases.append(run(f"24 agents, 11x11, 200 tokens, {worlds} worlds", arms))
+    if options.out:
+        machine = {"platform": platform.platform(), "processor": platform.machine(), "cores": CORES}
+        versions = {name: version(name) for name in ("metta-puffer", "mettagrid", "pufferlib-core", "numpy")}
+        options.out.write_text(json.dumps({"machine": machine, "versions": versions, "cases": cases}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
