@@ -49,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
         "--engine", choices=("published", "native"), help="engine of both arms (default: as configured)"
     )
     result.add_argument(
+        "--evaluations", type=int, default=4, metavar="N", help="frozen policies a run that play held-out maps (4)"
+    )
+    result.add_argument(
+        "--evaluation-episodes", type=int, default=4, metavar="N", help="episodes that each of them plays, twice (4)"
+    )
+    result.add_argument(
         "--add",
         action="append",
         default=[],
@@ -72,9 +78,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def compare(options: argparse.Namespace, console: Console) -> int:
-    jobs = options.jobs or physical_cores()
+    jobs = physical_cores() if options.jobs is None else options.jobs
     if jobs < 1:
         raise UserError("must be at least 1", key="--jobs", value=jobs, remedy="leave it out to use every core")
+    for key in ("evaluations", "evaluation_episodes"):
+        if getattr(options, key) < 0:
+            name = "--" + key.replace("_", "-")
+            raise UserError("must not be negative", key=name, value=getattr(options, key), remedy="0 means none")
     runs = plan_runs(
         Request(
             puffer=options.puffer,
@@ -83,6 +93,7 @@ def compare(options: argparse.Namespace, console: Console) -> int:
             total_agent_steps=options.total_agent_steps,
             out=options.out,
             engine=options.engine,
+            marks=options.evaluations,
         )
     )
     with ExitStack() as stack:
@@ -97,7 +108,9 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         baseline = random_baseline(runs[0].plan.env, options.out)
         console.print(f"The random policy scores {baseline.mean:.3f}.", highlight=False)
         group = options.out.resolve().name if options.wandb else None
-        completed = run_all(runs, jobs=jobs, display=display_for(console), wandb_group=group)
+        episodes = options.evaluation_episodes if options.evaluations else 0
+        display = display_for(console)
+        completed = run_all(runs, jobs=jobs, display=display, evaluation_episodes=episodes, wandb_group=group)
         # Imported on use: statistics, drawing and database take seconds that a wrong flag need not wait for.
         from compare.outputs import write_outputs
 

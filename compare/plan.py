@@ -1,5 +1,6 @@
 """Which runs a comparison has: two arms, a number of seeds, one budget; and what differs between the arms."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Request:
     total_agent_steps: int
     out: Path
     engine: EngineName | None = None  # None: as the configurations say
+    marks: int = 0  # checkpoints a run, at equal shares of its budget; 0: as the configurations say
 
 
 def plan_runs(request: Request) -> list[Run]:
@@ -46,6 +48,9 @@ def _run(request: Request, arm: str, seed: int, machine: Machine) -> Run:
     else:
         overrides = {"seed": seed, "trainer.total_timesteps": request.total_agent_steps, **engine}
         plan = resolve_native(request.native, overrides, run_dir=run_dir, machine=machine)
+    if request.marks:
+        interval = max(1, math.ceil(plan.batch.total_epochs / request.marks))
+        plan = plan.model_copy(update={"checkpoint_interval_epochs": interval})
     return Run(arm, seed, plan)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from compare import rundir
 from compare.baseline import same_worlds, worlds_of
 from compare.curves import Curve, Floats, align, curve
+from compare.evaluation import EVALUATIONS_FILE, MODES, PREFIX
 from compare.plan import arithmetic, differences
 from compare.rundir import Run, Status
 from compare.statistics import Verdict, compare_arms, final_scores
@@ -30,6 +31,7 @@ class RunResults:
     run: Run
     status: Status
     records: list[MetricRecord]
+    evaluations: list[MetricRecord]  # of its frozen policies, oldest first
     outcome: dict[str, Any]  # of result.json, or of failure.json; empty while neither is there
 
     @classmethod
@@ -38,10 +40,11 @@ class RunResults:
         status = rundir.status(run)
         try:
             records = read_records(run.metrics)
+            evaluations = read_records(run.dir / EVALUATIONS_FILE)
         except UserError as error:
-            return cls(run, "failed", [], {"how": str(error), "log_tail": ""})
+            return cls(run, "failed", [], [], {"how": str(error), "log_tail": ""})
         name = {"finished": rundir.RESULT_FILE, "failed": rundir.FAILURE_FILE}.get(status)
-        return cls(run, status, records, rundir.read_json(run.dir / name) or {} if name else {})
+        return cls(run, status, records, evaluations, rundir.read_json(run.dir / name) or {} if name else {})
 
     @cached_property
     def scores(self) -> Curve:
@@ -121,6 +124,20 @@ class Results:
         return {pair: self.compare(*pair) for pair in combinations(self.arms, 2) if pair != self.arms[:2]}
 
     @cached_property
+    def evaluation_verdicts(self) -> dict[str, Verdict]:
+        """By how actions were chosen: the last frozen policies compared. Empty where no run was evaluated."""
+        if not any(result.evaluations for result in self.runs):
+            return {}
+        return {
+            mode: compare_arms(*(self._last_evaluations(arm, PREFIX + mode) for arm in self.arms[:2])) for mode in MODES
+        }
+
+    def _last_evaluations(self, arm: str, name: str) -> Floats:
+        """[seeds, 1]; NaN for a run that is not finished or was not evaluated."""
+        judged = [result.evaluations if result.status == "finished" else [] for result in self.of(arm)]
+        return np.array([[moments[-1].values[name] if moments else np.nan] for moments in judged])
+
+    @cached_property
     def final_scores(self) -> dict[str, float]:
         """By run id, as the verdict counts them; NaN for a run that is not finished."""
         scores: dict[str, float] = {}
@@ -171,6 +188,10 @@ class Results:
                     {"a": a, "b": b, "sentence": verdict.sentence(a, b), **asdict(verdict)}
                     for (a, b), verdict in self.other_verdicts.items()
                 ],
+                "evaluations": {
+                    mode: {"sentence": verdict.sentence(*self.arms[:2]), **asdict(verdict)}
+                    for mode, verdict in self.evaluation_verdicts.items()
+                },
                 "completeness": {"planned": len(self.runs), **by_status, "problems": self.problems},
                 "random_score": self.random_score,
                 "arms": {
@@ -197,6 +218,7 @@ class Results:
             "seed": result.run.seed,
             "status": result.status,
             "final_score": self.final_scores[result.run.run_id],
+            "evaluations": [{"agent_steps": moment.agent_steps, **moment.values} for moment in result.evaluations],
             "agent_steps": result.agent_steps,
             "gradient_updates": last.gradient_updates if last else 0,
             "wall_seconds": result.wall_seconds,
