@@ -30,13 +30,15 @@ def puffer_auto_batch_envs(num_envs: int) -> int:
     return max(1, num_envs // 2)
 
 
-def puffer_fitting_workers(num_envs: int, batch_envs: int, physical_cores: int) -> int:
-    """Most worker processes that the cores hold and PufferLib's divisibility rules allow; 1 always fits."""
-    return max(
-        workers
-        for workers in range(1, max(1, min(num_envs, physical_cores)) + 1)
-        if workers == 1 or (num_envs % workers == 0 and batch_envs % (num_envs // workers) == 0)
-    )
+def workers_fit(workers: int, num_envs: int, batch_envs: int) -> bool:
+    """PufferLib's divisibility rules: equal shares, and a forward pass takes whole workers (vector.py, make)."""
+    return num_envs % workers == 0 and batch_envs % (num_envs // workers) == 0
+
+
+def fitting_workers(num_envs: int, batch_envs: int, most: int) -> int:
+    """Most workers, up to `most`, that the divisibility rules allow; 1 where none do."""
+    candidates = range(1, max(1, min(num_envs, most)) + 1)
+    return max((workers for workers in candidates if workers_fit(workers, num_envs, batch_envs)), default=1)
 
 
 def native_auto_workers(logical_cpus: int, gpus: int, semantics: Semantics) -> int:
@@ -57,11 +59,17 @@ def native_target_envs(forward_target: int, agents_per_env: int, workers: int, s
     return workers if semantics == "2025-07" else least
 
 
-def native_envs_per_forward(forward_target: int, agents_per_env: int, workers: int, semantics: Semantics) -> int:
-    """Worlds of one forward pass: the wanted number, down to a multiple of the workers."""
+def native_envs_per_forward(
+    forward_target: int, agents_per_env: int, workers: int, semantics: Semantics, group_count: int = 2
+) -> int:
+    """Worlds of one forward pass: the wanted number, down to a multiple of the workers.
+
+    Ours rounds only where the workers could not share `group_count` such groups, and never below one world.
+    """
     if semantics == "ours":
-        # Threads need no world each: a target below the workers is taken as it is.
         target = max(1, forward_target // agents_per_env)
+        if workers_fit(workers, target * group_count, target):
+            return target
         return target // workers * workers or target
     return native_target_envs(forward_target, agents_per_env, workers, semantics) // workers * workers
 
@@ -221,7 +229,7 @@ def puffer_row_fit(rows: int, agents_per_forward: int, group_count: int, bptt_ho
 
 def total_epochs(total_timesteps: int, collected_per_epoch: int) -> int:
     """Rounds until the budget is reached."""
-    return math.ceil(total_timesteps / collected_per_epoch)
+    return -(-total_timesteps // max(1, collected_per_epoch))  # not math.ceil: floats lose digits above 2^53
 
 
 def total_gradient_updates(epochs: int, updates_per_epoch: int) -> int:
@@ -242,12 +250,12 @@ def per(amount: int, count: int) -> float:
 
 def wasted_fraction(collected: int, trained: int) -> float:
     """Share of the collected agent-steps that no update can see."""
-    return max(0.0, 1 - trained / collected)
+    return max(0.0, 1 - trained / collected) if collected else 0.0
 
 
 def seen_share_multinomial(rows: int, minibatch_rows: int, num_minibatches: int) -> float:
     """Expected share of rows drawn at least once: uniform draws, no repeat inside a minibatch, repeats across them."""
-    return 1 - (1 - minibatch_rows / rows) ** num_minibatches
+    return 1 - (1 - min(1.0, minibatch_rows / rows)) ** num_minibatches if rows else 0.0
 
 
 def cosine_learning_rate(initial: float, epoch: int, epochs: int) -> float:

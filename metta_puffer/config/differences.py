@@ -53,10 +53,24 @@ ROWS: tuple[_Row, ...] = (
     _Row(
         "reward",
         "clamped to [-1, 1]",
-        {"2025-07": "raw", "2026-01": "raw minus a running mean"},
+        {"2025-07": "raw", "2026-01": "raw"},
         lambda side: "raw" if side.loaded.model.trainer.reward_clamp is None
         else f"clamped to [-{side.loaded.model.trainer.reward_clamp:g}, {side.loaded.model.trainer.reward_clamp:g}]",
         "trainer.reward_clamp",
+    ),
+    _Row(
+        "reward centring",
+        "none",
+        {"2025-07": "none", "2026-01": "running mean"},
+        lambda side: "none" if side.loaded.model.trainer.reward_centering is None else "running mean",
+        "trainer.reward_centering",
+    ),
+    _Row(
+        "recurrent state of a row in the update",
+        "zeros",
+        {"2025-07": "zeros", "2026-01": "zeros or stored"},
+        _trainer("training_state"),
+        "trainer.training_state",
     ),
     _Row(
         "row sampling",

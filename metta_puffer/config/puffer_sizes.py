@@ -90,7 +90,7 @@ def _vectors(config: PufferConfig, machine: Machine, checks: Checks) -> _Vectors
             )
         return _Vectors(asked, 1, asked)
     if vec.num_workers == "fit":
-        workers = a.puffer_fitting_workers(asked, batch_envs, machine.physical_cores)
+        workers = a.fitting_workers(asked, batch_envs, machine.physical_cores)
     else:
         workers = asked if vec.num_workers == "auto" else vec.num_workers
     if asked % workers:

@@ -184,6 +184,7 @@ def native_side(
         "agents_per_env",
         "workers",
         forward_target=_key(loaded, "trainer.forward_pass_minibatch_target_size"),
+        **({"async_factor": _key(loaded, "trainer.async_factor")} if semantics == "ours" else {}),
     )
     q.derived(
         "envs",
@@ -254,7 +255,9 @@ def _key(loaded: Loaded[Any], key: str) -> tuple[Any, str]:
 def _per_forward_formula(semantics: a.Semantics) -> str:
     target = "forward_target // agents_per_env"
     if semantics == "ours":
-        return f"max(1, {target}) // workers * workers or max(1, {target})"
+        wanted = f"max(1, {target})"
+        fits = f"{wanted} * async_factor % workers == 0 and {wanted} % ({wanted} * async_factor // workers) == 0"
+        return f"{wanted} if {fits} else {wanted} // workers * workers or {wanted}"
     least = "max(2, workers)"
     floor = "workers" if semantics == "2025-07" else least
     return f"({target} if {target} >= {least} else {floor}) // workers * workers"
