@@ -1,5 +1,6 @@
 """Fills the experience buffer: receive a group, run the policy on it, store, send its actions, next group."""
 
+import dataclasses
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,13 +51,49 @@ class Rollout:
         self._device = torch.device(plan.device)
         self._recurrent = experience.initial_h is not None
         self._worlds_per_group = plan.env.envs_per_forward
+        self._early_infos: list[dict[str, Any]] = []  # of episodes whose end was received before the rollout began
         self._held: list[Arrived] = []  # received at the end of a rollout to value the rows' ends, acted upon next
         self.h: list[Tensor | None] = [None] * worlds.num_groups
         self.c: list[Tensor | None] = [None] * worlds.num_groups
         self._last_values: list[Tensor | None] = [None] * worlds.num_groups
         shape = worlds.num_groups, worlds.agents_per_group
         self.mean_rewards = torch.zeros(shape, device=self._device)  # running mean of each agent, for centring
+        self._next_group = 0
         self._reset_states()
+
+    def state(self) -> dict[str, Tensor]:
+        """What the next rollout needs to know of this one, apart from the worlds."""
+        tensors = {"mean_rewards": self.mean_rewards, "next_group": torch.tensor(self._next_group)}
+        for group in range(self._worlds.num_groups):
+            for name, value in (("h", self.h), ("c", self.c), ("last_values", self._last_values)):
+                if (tensor := value[group]) is not None:
+                    tensors[f"{name}/{group}"] = tensor
+        for arrived in self._held:
+            tensors[f"held_rewards/{arrived.group}"] = arrived.rewards
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Undoes `state`, on worlds that have just been taken up where they were."""
+        on_device = {name: tensor.to(self._device) for name, tensor in tensors.items()}
+        first = int(tensors["next_group"])
+        self.mean_rewards = on_device["mean_rewards"].clone()
+        received = sorted(
+            (self._worlds.recv() for _ in range(self._worlds.num_groups)),
+            key=lambda one: (one.group - first) % self._worlds.num_groups,
+        )
+        for one in received:
+            group = one.group
+            arrived = self._arrive(one)
+            if f"held_rewards/{group}" in on_device:  # already seen and counted
+                arrived = dataclasses.replace(arrived, rewards=on_device[f"held_rewards/{group}"])
+            else:
+                self._early_infos += one.infos
+            self._held.append(arrived)
+            self.h[group], self.c[group] = on_device.get(f"h/{group}"), on_device.get(f"c/{group}")
+            self._last_values[group] = on_device.get(f"last_values/{group}")
+        if f"held_rewards/{first}" in on_device:
+            self.mean_rewards = on_device["mean_rewards"].clone()
+        self._next_group = first
 
     def _reset_states(self) -> None:
         if self._recurrent:
@@ -72,6 +109,9 @@ class Rollout:
         experience.begin()
         if self._plan.rules.rollout_state == "reset":
             self._reset_states()
+        for info in self._early_infos:
+            collected.add_info(info)
+        self._early_infos.clear()
         while not experience.ready:
             arrived = self._held.pop(0) if self._held else self._recv(collected, stopwatch)
             actions = self._act(arrived, stopwatch)
@@ -79,6 +119,7 @@ class Rollout:
             collected.env_steps += self._worlds_per_group
             with stopwatch("environment"):
                 self._worlds.send(arrived.group, actions.to("cpu", torch.int32).numpy())
+            self._next_group = (arrived.group + 1) % self._worlds.num_groups
         if self._plan.rules.row_end == "bootstrap":
             self._value_row_ends(collected, stopwatch)
         return collected

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
 from metta_puffer.native import checkpoints
+from metta_puffer.native.checkpoints import Checkpoint
 from metta_puffer.native.experience import Experience
 from metta_puffer.native.optimizers import build_optimizer, learning_rate, set_learning_rate
+from metta_puffer.native.replay import GroupLog
 from metta_puffer.native.rollout import Collected, Rollout
 from metta_puffer.native.stopwatch import Stopwatch
 from metta_puffer.native.update import DivergedError, Update, Updated
@@ -28,6 +30,7 @@ from metta_puffer.trainers import RunResult
 
 log = logging.getLogger(__name__)
 
+_LOG_PARTS = ("actions", "episodes", "ages")
 _DTYPES = {"uint8": torch.uint8, "float32": torch.float32}
 
 
@@ -59,7 +62,8 @@ class NativeTrainer:
         self._stopwatch = Stopwatch()
         self.newest_checkpoint: Path | None = None
 
-        self._worlds = open_worlds(plan.env, env_factory)
+        resumed = self._newest()
+        self._worlds = open_worlds(plan.env, env_factory, _logs(resumed, plan) if resumed else None)
         driver = self._worlds.driver_env
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(plan.seed)
@@ -84,11 +88,15 @@ class NativeTrainer:
         acting = torch.compile(self.policy) if plan.compile else self.policy
         self._rollout = Rollout(plan, self._worlds, self.policy, self.experience, self._generators["actions"])
         self._update = Update(plan, acting, self.optimizer, self._generators["minibatches"])  # type: ignore[arg-type]
-        self._resume()
+        if resumed:
+            self._restore(resumed)
+        self._resumed = resumed
 
     def run(self, interrupted: Callable[[], bool]) -> RunResult:
         started = time.monotonic()
         self._worlds.reset()
+        if self._resumed:
+            self._rollout.restore(_under("rollout", self._resumed.tensors))
         while self.agent_steps < self.plan.batch.total_timesteps and not interrupted():
             self._one_epoch(started)
             if self.epoch % self.plan.checkpoint_interval_epochs == 0:
@@ -163,6 +171,13 @@ class NativeTrainer:
         """Writes a checkpoint. A failure is logged and training goes on with the older ones."""
         tensors, optimizer = checkpoints.flatten_optimizer(self.optimizer.state_dict())
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in self._generators.items()}
+        tensors |= {f"rollout/{name}": tensor for name, tensor in self._rollout.state().items()}
+        for group, log_ in enumerate(self._worlds.logs):
+            for name, array in zip(_LOG_PARTS, log_.state(), strict=True):
+                tensors[f"worlds/{group}/{name}"] = torch.from_numpy(array)
+        for name, parameter in self.policy.named_parameters():
+            if parameter.grad is not None:  # a partial accumulation, to be finished in the next epoch
+                tensors[f"gradient/{name}"] = parameter.grad
         state: dict[str, Any] = {
             "epoch": self.epoch,
             "agent_steps": self.agent_steps,
@@ -172,33 +187,61 @@ class NativeTrainer:
             "optimizer": optimizer,
             "plan": self.plan.model_dump(mode="json"),
         }
-        checkpoint = checkpoints.Checkpoint(self.policy.state_dict(), tensors, state)
+        checkpoint = Checkpoint(self.policy.state_dict(), tensors, state)
         try:
             self.newest_checkpoint = checkpoints.save(self.folder, self.epoch, checkpoint)
             self._saved_epoch = self.epoch
         except OSError as error:
             log.error("checkpoint of epoch %d not written, training goes on: %s", self.epoch, error)
 
-    def _resume(self) -> None:
+    def _newest(self) -> Checkpoint | None:
         found = checkpoints.versions(self.folder)
         if not found:
-            return
-        checkpoint = checkpoints.load(found[-1])
+            return None
+        self.newest_checkpoint = found[-1]
+        return checkpoints.load(found[-1])
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
         try:
             self.policy.load_state_dict(checkpoint.weights)
             checkpoints.restore_optimizer(self.optimizer, checkpoint.tensors, checkpoint.state["optimizer"])
             for name, generator in self._generators.items():
                 generator.set_state(checkpoint.tensors[f"generator/{name}"])
+            for name, gradient in _under("gradient", checkpoint.tensors).items():
+                self.policy.get_parameter(name).grad = gradient.to(self.plan.device)
             self.epoch, self.agent_steps = checkpoint.state["epoch"], checkpoint.state["agent_steps"]
             self.env_steps, self.gradient_updates = checkpoint.state["env_steps"], checkpoint.state["gradient_updates"]
             self._wall_seconds_before = checkpoint.state["wall_seconds"]
         except (RuntimeError, ValueError, KeyError) as error:
-            raise UserError(
-                f"this checkpoint was written by a run with another policy or optimizer ({str(error).splitlines()[0]})",
-                file=str(found[-1]),
-                remedy="resume with the settings the run was started with, or start in a fresh run folder",
-            ) from error
-        self.newest_checkpoint, self._saved_epoch = found[-1], self.epoch
+            raise _other_run(str(self.newest_checkpoint), str(error).splitlines()[0]) from error
+        self._saved_epoch = self.epoch
+
+
+def _logs(checkpoint: Checkpoint, plan: RunPlan) -> list[GroupLog]:
+    """What the groups of worlds were sent. Raises UserError when the run had other worlds than the plan has."""
+    env = plan.env
+    before = checkpoint.state["plan"]["env"]
+    for name in ("game", "game_options", "agents_per_env", "envs", "envs_per_forward", "seed"):
+        if before[name] != getattr(env, name):
+            raise _other_run(plan.run_dir, f"{name} was {before[name]!r} and now is {getattr(env, name)!r}")
+    logs = []
+    for group in range(env.groups):
+        parts = _under(f"worlds/{group}", checkpoint.tensors)
+        actions, episodes, ages = (parts[name].numpy() for name in _LOG_PARTS)
+        logs.append(GroupLog.from_state((actions, episodes, ages), env.envs_per_forward, env.agents_per_env))
+    return logs
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
+
+
+def _other_run(file: str, what: str) -> UserError:
+    return UserError(
+        f"this checkpoint was written by a run with another policy, optimizer or worlds ({what})",
+        file=file,
+        remedy="resume with the settings the run was started with, or start in a fresh run folder",
+    )
 
 
 def _check(plan: RunPlan) -> None:

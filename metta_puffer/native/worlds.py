@@ -3,6 +3,7 @@
 Two ways to step in the background: PufferLib's worker processes, or one thread a group in this process.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -85,18 +86,15 @@ class ThreadGroups:
         self.agents_per_group = plan.agents_per_forward
         self.logs = list(logs or (GroupLog(worlds, plan.agents_per_env) for _ in range(plan.groups)))
         self._executor = ThreadPoolExecutor(plan.groups, "worlds") if plan.groups > 1 else None
-        self._pending: list[Future[Any] | Any] = [None] * plan.groups
-        self._next = 0
+        self._pending: deque[tuple[int, Future[Any] | Any]] = deque()  # in the order of their sends
 
     def reset(self) -> None:
         for group, (env, seed, log) in enumerate(zip(self._envs, self._seeds, self.logs, strict=True)):
             infos = restore(env, seed, log)
-            self._pending[group] = env.observations, env.rewards, env.terminals, env.truncations, infos
-        self._next = 0
+            self._pending.append((group, (env.observations, env.rewards, env.terminals, env.truncations, infos)))
 
     def recv(self) -> Received:
-        group, self._next = self._next, (self._next + 1) % self.num_groups
-        result = self._pending[group]
+        group, result = self._pending.popleft()
         received = Received(group, *(result.result() if isinstance(result, Future) else result))
         self.logs[group].received(received.terminals | received.truncations)
         return received
@@ -104,7 +102,7 @@ class ThreadGroups:
     def send(self, group: int, actions: npt.NDArray[np.int32]) -> None:
         self.logs[group].sent(actions)
         step = self._envs[group].step
-        self._pending[group] = self._executor.submit(step, actions) if self._executor else step(actions)
+        self._pending.append((group, self._executor.submit(step, actions) if self._executor else step(actions)))
 
     def close(self) -> None:
         if self._executor:
@@ -130,6 +128,8 @@ class ProcessGroups:
             group, place = divmod(worker, workers_per_group)
             log = self.logs[group].of_worlds(place * worlds, worlds)
             creators.append(_restoring(plan, worlds, plan.seed + worker * worlds, factory, log))
+        self._workers_per_group = workers_per_group
+        self._may_send, self._may_receive = pufferlib.vector.SEND, pufferlib.vector.RECV
         self._vecenv = pufferlib.vector.make(
             creators,
             env_args=[[] for _ in creators],
@@ -146,6 +146,8 @@ class ProcessGroups:
         self._vecenv.async_reset(self._seed)
 
     def recv(self) -> Received:
+        # PufferLib expects recv and send in turn; we may receive every group before the first one is sent on.
+        self._vecenv.flag = self._may_receive
         # PufferLib 3.0.23 puts the teacher's actions between truncations and infos; 3.0.0 has none.
         observations, rewards, terminals, truncations, *_, infos, agent_ids, _ = self._vecenv.recv()
         group = int(agent_ids[0]) // self.agents_per_group
@@ -154,6 +156,9 @@ class ProcessGroups:
 
     def send(self, group: int, actions: npt.NDArray[np.int32]) -> None:
         self.logs[group].sent(actions)
+        first = group * self._workers_per_group
+        self._vecenv.w_slice = slice(first, first + self._workers_per_group)
+        self._vecenv.flag = self._may_send
         self._vecenv.send(actions)
 
     def close(self) -> None:
