@@ -14,7 +14,7 @@ from rich_argparse import RichHelpFormatter
 from compare import rundir
 from compare.adding import added_runs, parse_addition, remember
 from compare.baseline import random_baseline
-from compare.plan import Request, plan_runs
+from compare.plan import Request, audit_findings, plan_runs
 from compare.progress import display_for
 from compare.provenance import provenance
 from compare.runs import physical_cores, run_all
@@ -85,17 +85,16 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         if getattr(options, key) < 0:
             name = "--" + key.replace("_", "-")
             raise UserError("must not be negative", key=name, value=getattr(options, key), remedy="0 means none")
-    runs = plan_runs(
-        Request(
-            puffer=options.puffer,
-            native=options.native,
-            seeds=options.seeds,
-            total_agent_steps=options.total_agent_steps,
-            out=options.out,
-            engine=options.engine,
-            marks=options.evaluations,
-        )
+    request = Request(
+        puffer=options.puffer,
+        native=options.native,
+        seeds=options.seeds,
+        total_agent_steps=options.total_agent_steps,
+        out=options.out,
+        engine=options.engine,
+        marks=options.evaluations,
     )
+    runs, findings = plan_runs(request), audit_findings(request)
     with ExitStack() as stack:
         _open_folder(options.out, resume=options.resume)
         stack.enter_context(rundir.locked(options.out, wait=False))
@@ -114,7 +113,7 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         # Imported on use: statistics, drawing and database take seconds that a wrong flag need not wait for.
         from compare.outputs import write_outputs
 
-        results = write_outputs([*runs, *added], options.out, baseline, made)
+        results = write_outputs([*runs, *added], options.out, baseline, made, findings)
     console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)
     console.print(results.sentence, highlight=False, markup=False, soft_wrap=True)
     for problem in results.problems:

@@ -12,9 +12,15 @@ from compare.rundir import Run
 from metta_puffer.tracking import store
 
 
-def write_outputs(runs: Sequence[Run], out: Path, baseline: Baseline, provenance: dict[str, Any]) -> Results:
+def write_outputs(
+    runs: Sequence[Run],
+    out: Path,
+    baseline: Baseline,
+    provenance: dict[str, Any],
+    findings: Sequence[dict[str, Any]],
+) -> Results:
     """Write results.duckdb, summary.json, curves.png, .svg and .csv, and report.html, each whole or not at all."""
-    results = read_results(runs, baseline.mean, provenance)
+    results = read_results(runs, baseline.mean, provenance, findings)
     store.merge(out / "results.duckdb", [(run.row(out), run.records + run.evaluations) for run in results.runs])
     write_summary(results, out / "summary.json")
     figure.draw(results, out)

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from compare.rundir import Run
+from metta_puffer.config.audit import audit
+from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
 from metta_puffer.config.plan import EngineName, RunPlan
 from metta_puffer.config.resolver import resolve_native, resolve_puffer
+from metta_puffer.config.sides import native_side, puffer_side
 from metta_puffer.errors import UserError
 
 RUNS_FOLDER = "runs"
@@ -41,17 +44,26 @@ def plan_runs(request: Request) -> list[Run]:
 
 def _run(request: Request, arm: str, seed: int, machine: Machine) -> Run:
     run_dir = str(request.out / RUNS_FOLDER / f"{arm}-seed{seed}")
-    engine = {} if request.engine is None else {"env.engine": request.engine}
-    if arm == "puffer":
-        overrides = {"train.seed": seed, "train.total_timesteps": request.total_agent_steps, **engine}
-        plan = resolve_puffer(request.puffer, overrides, run_dir=run_dir, machine=machine)
-    else:
-        overrides = {"seed": seed, "trainer.total_timesteps": request.total_agent_steps, **engine}
-        plan = resolve_native(request.native, overrides, run_dir=run_dir, machine=machine)
+    resolve, path = (resolve_puffer, request.puffer) if arm == "puffer" else (resolve_native, request.native)
+    plan = resolve(path, _overrides(request, arm, seed), run_dir=run_dir, machine=machine)
     if request.marks:
         interval = max(1, math.ceil(plan.batch.total_epochs / request.marks))
         plan = plan.model_copy(update={"checkpoint_interval_epochs": interval})
     return Run(arm, seed, plan)
+
+
+def _overrides(request: Request, arm: str, seed: int) -> dict[str, Any]:
+    prefix, trainer = ("train.", "train.") if arm == "puffer" else ("", "trainer.")
+    overrides = {f"{prefix}seed": seed, f"{trainer}total_timesteps": request.total_agent_steps}
+    return overrides if request.engine is None else {**overrides, "env.engine": request.engine}
+
+
+def audit_findings(request: Request) -> list[dict[str, Any]]:
+    """What metta-audit finds in the two configurations, with the comparison's budget and engine."""
+    machine = Machine.detect()
+    puffer = puffer_side(load_puffer(request.puffer, _overrides(request, "puffer", 0)), machine)
+    native = native_side(load_native(request.native, _overrides(request, "native", 0)), machine)
+    return [vars(finding) for finding in audit(puffer, native).findings]
 
 
 def flat(plan: RunPlan) -> dict[str, Any]:

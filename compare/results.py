@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -96,6 +96,7 @@ class Results:
     runs: list[RunResults]
     random_score: float | None  # of the random policy on the same worlds; None where it is unknown
     provenance: dict[str, Any]
+    findings: list[dict[str, Any]] = field(default_factory=list)  # of the audit of both configurations
 
     def of(self, arm: str) -> list[RunResults]:
         return [result for result in self.runs if result.run.arm == arm]
@@ -207,6 +208,7 @@ class Results:
                     {"path": difference.path, **dict(zip(self.arms, difference.values, strict=True))}
                     for difference in differences(*plans)
                 ],
+                "findings": self.findings,
                 "provenance": self.provenance,
             }
         )
@@ -243,10 +245,15 @@ def _problem(result: RunResults) -> str | None:
     return None
 
 
-def read_results(runs: Sequence[Run], random_score: float | None, provenance: dict[str, Any]) -> Results:
+def read_results(
+    runs: Sequence[Run],
+    random_score: float | None,
+    provenance: dict[str, Any],
+    findings: Sequence[dict[str, Any]] = (),
+) -> Results:
     """Of `runs`, arms in the order of their first runs."""
     arms = tuple(dict.fromkeys(run.arm for run in runs))
-    return Results(arms, [RunResults.read(run) for run in runs], random_score, provenance)
+    return Results(arms, [RunResults.read(run) for run in runs], random_score, provenance, list(findings))
 
 
 def finite(value: Any) -> Any:

@@ -8,42 +8,57 @@ from scipy import special
 from compare.curves import AXES, Axis, Floats, align, curve
 from compare.figure import TITLES
 from compare.results import Results, RunResults, finite
+from metta_puffer.tracking.schema import MetricRecord
 
 MAX_POINTS = 300  # a run; more than a chart has pixels to show
 MEAN_POINTS = 120
 CONFIDENCE = 0.95
+MEASURES = {
+    "score": "training return",
+    "evaluation/sampled": "held-out maps, sampled actions",
+    "evaluation/deterministic": "held-out maps, likeliest actions",
+}
 
 
 def chart_data(results: Results) -> dict[str, Any]:
+    measures = [name for name in MEASURES if any(_moments(run, name) for run in results.runs)]
     data = {
         "arms": list(results.arms),
         "axis_titles": TITLES,
         "random_score": results.random_score,
-        "runs": [_run(run) for run in results.runs],
-        "means": {axis: [_mean(results.of(arm), axis) for arm in results.arms] for axis in AXES},
+        "measures": {
+            name: {
+                "runs": [_run(run, name) for run in results.runs],
+                "means": {axis: [_mean(results.of(arm), name, axis) for arm in results.arms] for axis in AXES},
+            }
+            for name in measures
+        },
     }
     return finite(data)
+
+
+def _moments(result: RunResults, name: str) -> list[MetricRecord]:
+    moments = result.records if name == "score" else result.evaluations
+    return [moment for moment in moments if np.isfinite(moment.values.get(name, np.nan))]
 
 
 def _rounded(values: Floats) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
 
 
-def _run(result: RunResults) -> dict[str, Any]:
-    moments = [r for r in result.records if np.isfinite(r.values.get("score", np.nan))]
+def _run(result: RunResults, name: str) -> dict[str, Any]:
+    moments = _moments(result, name)
     if len(moments) > MAX_POINTS:
         moments = [moments[index] for index in np.linspace(0, len(moments) - 1, MAX_POINTS).round().astype(int)]
-    axes: dict[str, list[float]] = {
-        axis: _rounded(np.array([getattr(moment, axis) for moment in moments])) for axis in AXES
-    }
-    scores = _rounded(np.array([moment.values["score"] for moment in moments]))
-    return {"arm": result.run.arm, "seed": result.run.seed, "status": result.status, **axes, "score": scores}
+    axes: dict[str, list[float]] = {axis: _rounded(np.array([getattr(m, axis) for m in moments])) for axis in AXES}
+    values = _rounded(np.array([moment.values[name] for moment in moments]))
+    return {"arm": result.run.arm, "seed": result.run.seed, "status": result.status, **axes, "score": values}
 
 
-def _mean(runs: list[RunResults], axis: Axis) -> dict[str, Any] | None:
+def _mean(runs: list[RunResults], name: str, axis: Axis) -> dict[str, Any] | None:
     """Over finished runs, on their common range: mean, standard deviation, half the width of the mean's interval."""
-    curves = [curve(run.records, axis) for run in runs if run.status == "finished"]
-    curves = [single for single in curves if len(single.x) and np.isfinite(single.y).all()]
+    finished = [_moments(run, name) for run in runs if run.status == "finished"]
+    curves = [curve(moments, axis, name) for moments in finished if moments]
     grid, rows = align(curves, MEAN_POINTS)
     if not curves or not len(grid):
         return None

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from compare.evaluation import PREFIX
 from compare.plan import arithmetic, differences
 from compare.progress import duration
+from compare.report.data import MEASURES, chart_data
 from compare.results import Results, RunResults
 
 SECONDS = "seconds/"
@@ -25,7 +27,7 @@ GROUPS = {
 
 
 def sections(results: Results) -> list[str]:
-    parts = [_verdict, _curves, _runs, _throughput, _sizes, _differences, _reproduce]
+    parts = [_verdict, _curves, _runs, _throughput, _sizes, _findings, _differences, _reproduce]
     return [text for text in (part(results) for part in parts) if text]
 
 
@@ -97,7 +99,12 @@ def _verdict(results: Results) -> str:
         ["seeds an arm needed to show the difference seen, if it is real", number(verdict.seeds_needed)],
     ]
     table = _table(["", f"value ({percent} interval)"], [(fact, False) for fact in facts], 1)
-    others = "".join(f"<li>{escape(v.sentence(*pair))}</li>" for pair, v in results.other_verdicts.items())
+    items = "".join(
+        f"<li><b>{escape(MEASURES[PREFIX + mode])}</b>: {escape(judgement.sentence(a, b))}</li>"
+        for mode, judgement in results.evaluation_verdicts.items()
+    )
+    held_out = f"<h3>The last policies on held-out maps</h3><ul>{items}</ul>" if items else ""
+    others = "".join(f"<li>{escape(other.sentence(*pair))}</li>" for pair, other in results.other_verdicts.items())
     others = f"<h3>Other pairs, one by one</h3><ul>{others}</ul>" if others else ""
     return _section(
         "verdict",
@@ -105,7 +112,7 @@ def _verdict(results: Results) -> str:
         f"Final score: mean over the last tenth of the run's agent-steps. Difference: {b} minus {a}, with the "
         f"{percent} interval of Welch's t test. An interval that crosses zero means that the runs do not tell the "
         "arms apart, not that the arms are equal.",
-        _difference_bar(results) + _table(head, rows, 1) + "<h3>More measures</h3>" + table + others,
+        _difference_bar(results) + _table(head, rows, 1) + "<h3>More measures</h3>" + table + held_out + others,
     )
 
 
@@ -151,10 +158,13 @@ def _curves(results: Results) -> str:
 
     axes = [("agent_steps", "agent-steps"), ("wall_seconds", "wall-clock"), ("gradient_updates", "gradient updates")]
     bands = [("spread", "±1 sd over seeds"), ("interval", "95 % interval of the mean")]
+    shown = chart_data(results)["measures"]
+    measures = choices("measure", "measure", [(name, text) for name, text in MEASURES.items() if name in shown])
     keys = "".join(f"<span>{_arm_key(results, index)}</span>" for index in range(len(results.arms)))
     if results.random_score is not None:
         keys += '<span><span class="key random"></span>random policy</span>'
     body = (
+        f'<div class="controls">{measures}</div>'
         f'<div class="controls">{choices("axis", "horizontal axis", axes)}{choices("band", "band", bands)}'
         '<label><input type="checkbox" id="seeds" checked> single seeds</label></div>'
         f'<div class="controls">{keys}</div><div class="chart" id="chart"><div class="tip" id="tip" hidden></div></div>'
@@ -162,8 +172,9 @@ def _curves(results: Results) -> str:
     return _section(
         "curves",
         "Learning curves",
-        "Score: mean return per agent of the episodes that ended since the point before. Bold: mean over finished "
-        "seeds where all of them have a value. Thin: single seeds, unsmoothed. Hover or touch for values.",
+        "Training return: mean return per agent of the episodes that ended since the point before. Held-out maps: the "
+        "frozen policy on maps that no training draws, the same for every run. Bold: mean over finished seeds where "
+        "all of them have a value. Thin: single seeds, unsmoothed. Hover or touch for values.",
         body,
     )
 
@@ -263,6 +274,23 @@ def _sizes(results: Results) -> str:
         "Sizes as both trainers really used them, from their plans. Marked rows differ. batch_size, minibatch_size, "
         "bptt_horizon and total_timesteps count agent-steps: one agent acting once.",
         _table(["quantity", *(escape(arm) for arm in results.arms)], rows, 1) + notes,
+    )
+
+
+def _findings(results: Results) -> str:
+    if not results.findings:
+        return ""
+    items = "".join(
+        f'<li class="{escape(found["severity"])}"><b>{escape(found["severity"])}, {escape(found["side"])}</b> '
+        f"<code>{escape(found['id'])}</code><br>{escape(found['message'])}"
+        f"<br><small>{escape(found['evidence'])} <b>Remedy:</b> {escape(found['fix'])}</small></li>"
+        for found in results.findings
+    )
+    return _section(
+        "findings",
+        "What the audit finds",
+        "The findings of metta-audit for these two configurations; docs/findings.md explains each.",
+        f'<ul class="findings">{items}</ul>',
     )
 
 
