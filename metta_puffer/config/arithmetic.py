@@ -10,6 +10,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+_MOST_FACTORED = 10**12
+_NEARBY = 10**5
+_MOST_WORKERS = 2**16  # more processes than any machine runs
+
 Semantics = Literal["2025-07", "2026-01", "ours"]
 
 
@@ -37,7 +41,7 @@ def workers_fit(workers: int, num_envs: int, batch_envs: int) -> bool:
 
 def fitting_workers(num_envs: int, batch_envs: int, most: int) -> int:
     """Most workers, up to `most`, that the divisibility rules allow; 1 where none do."""
-    candidates = range(1, max(1, min(num_envs, most)) + 1)
+    candidates = range(1, max(1, min(num_envs, most, _MOST_WORKERS)) + 1)
     return max((workers for workers in candidates if workers_fit(workers, num_envs, batch_envs)), default=1)
 
 
@@ -134,9 +138,17 @@ def nearest_multiple(number: int, unit: int) -> int:
 
 
 def nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of `number` nearest to `wanted` by ratio; the larger one on a tie."""
-    low = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
-    return min(sorted({*low, *(number // d for d in low)}, reverse=True), key=lambda d: abs(math.log(d / wanted)))
+    """The divisor of `number` nearest to `wanted` by ratio; the larger one on a tie. At least 1.
+
+    Above 10^12 only divisors within 10^5 of `wanted` are looked for, and 1 is given where there are none.
+    """
+    if number > _MOST_FACTORED:
+        nearby = range(max(1, wanted - _NEARBY), wanted + _NEARBY)
+        divisors = [divisor for divisor in nearby if number % divisor == 0]
+    else:
+        low = [divisor for divisor in range(1, math.isqrt(number) + 1) if number % divisor == 0]
+        divisors = [*low, *(number // divisor for divisor in low)]
+    return min(sorted(divisors, reverse=True), key=lambda divisor: abs(math.log(divisor / wanted)), default=1)
 
 
 def agent_steps_per_gradient(minibatch_rows: int, bptt_horizon: int, accumulate: int) -> int:
@@ -152,6 +164,18 @@ def observation_buffer_bytes(rows: int, bptt_horizon: int, bytes_per_observation
     return rows * bptt_horizon * bytes_per_observation
 
 
+# Bytes of one cell beside its observation, by trainer. float32 is 4, an int64 action 8.
+PUFFER_CELL_BYTES = 8 + 7 * 4  # action; value, logprob, reward, terminal, truncation, ratio, importance (pufferl.py)
+UPSTREAM_CELL_BYTES = 4 + 7 * 4  # int32 action; value, logprob, reward, done, truncated, ratio, importance
+OUR_CELL_BYTES = 8 + 2 * 4  # action; logprob, reset
+OUR_SUCCESSOR_CELL_BYTES = 4 * 4  # value, reward, done, ratio: one column more than the row has
+
+
+def experience_bytes(rows: int, bptt_horizon: int, observation: int, cell: int, successor_cell: int = 0) -> int:
+    """Bytes of the rollout buffer, recurrent state aside. The successor cells have one column more."""
+    return rows * bptt_horizon * (observation + cell) + rows * (bptt_horizon + 1) * successor_cell
+
+
 # Row allocation when rows are no multiple of agents.
 
 
@@ -163,7 +187,8 @@ class RowAllocation:
     overwritten: int
     clean_rows: int
     spliced_rows: int  # rows whose last column is of another agent at another moment
-    recvs_per_group: tuple[int, ...]  # env-steps that each group made
+    recvs: int  # env-steps of the groups that went furthest
+    groups_behind: int  # groups that made one env-step less
 
 
 def finished_blocks(rows: int, agents_per_forward: int) -> int:
@@ -182,10 +207,10 @@ def allocate_rows(rows: int, agents_per_forward: int, group_count: int, bptt_hor
     blocks = finished_blocks(rows, n)
     sweeps, last = divmod(blocks - 1, G)
     behind = G - 1 - last
-    recvs = tuple((sweeps + 1) * T - (0 if group <= last else 1) for group in range(G))
-    collected = n * sum(recvs)
+    recvs = (sweeps + 1) * T
+    collected = n * (G * recvs - behind)
     spliced = behind * n if T > 1 else 0
-    return RowAllocation(collected, collected - rows * T, rows - spliced, spliced, recvs)
+    return RowAllocation(collected, collected - rows * T, rows - spliced, spliced, recvs, behind)
 
 
 @dataclass(frozen=True)

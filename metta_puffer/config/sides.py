@@ -141,7 +141,7 @@ def puffer_side(
         )
     else:
         q.given("learning_rate_last", config.train.learning_rate, "per update", "train.learning_rate")
-    _buffers(q, sizes, loaded)
+    _buffers(q, sizes, loaded, a.PUFFER_CELL_BYTES)
     return Side(
         "puffer",
         f"pufferlib{'-core' if version == '3.0.23' else ''} {version}",
@@ -243,7 +243,10 @@ def native_side(
         )
     else:
         q.given("learning_rate_last", optimizer.learning_rate, "per update", "trainer.optimizer.learning_rate")
-    _buffers(q, sizes, loaded)
+    if semantics == "ours":
+        _buffers(q, sizes, loaded, a.OUR_CELL_BYTES, a.OUR_SUCCESSOR_CELL_BYTES)
+    else:
+        _buffers(q, sizes, loaded, a.UPSTREAM_CELL_BYTES)
     title = "our native trainer" if semantics == "ours" else f"Metta's trainer of {semantics}"
     return Side("native", title, semantics, loaded, machine, sizes, allocation, q)
 
@@ -458,7 +461,7 @@ def _budget(q: Quantities, sizes: Sizes) -> None:
     )
 
 
-def _buffers(q: Quantities, sizes: Sizes, loaded: Loaded[Any]) -> None:
+def _buffers(q: Quantities, sizes: Sizes, loaded: Loaded[Any], cell: int, successor_cell: int = 0) -> None:
     tokens = loaded.model.env.options.get("num_tokens", OBSERVATION_TOKENS)
     tokens = tokens if isinstance(tokens, int) else OBSERVATION_TOKENS
     q.derived(
@@ -470,4 +473,17 @@ def _buffers(q: Quantities, sizes: Sizes, loaded: Loaded[Any]) -> None:
         "bptt_horizon",
         tokens=(tokens, "env.num_tokens, 200 when not given"),
         bytes_per_token=(BYTES_PER_TOKEN, "packed location, feature, value"),
+    )
+    successor = " + segments * (bptt_horizon + 1) * successor_cell_bytes" if successor_cell else ""
+    others = {"successor_cell_bytes": (successor_cell, "value, reward, done, ratio of one column more")}
+    q.derived(
+        "experience_bytes",
+        a.experience_bytes(sizes.segments, sizes.bptt_horizon, tokens * BYTES_PER_TOKEN, cell, successor_cell),
+        "bytes",
+        f"observation_buffer_bytes + segments * bptt_horizon * cell_bytes{successor}",
+        "observation_buffer_bytes",
+        "segments",
+        "bptt_horizon",
+        cell_bytes=(cell, "action and per-step numbers of one cell"),
+        **(others if successor_cell else {}),
     )

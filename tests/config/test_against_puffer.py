@@ -128,6 +128,21 @@ def check(module: ModuleType, side: Side) -> str:
     assert trainer.minibatch_segments == side.value("minibatch_segments")
     assert trainer.total_minibatches == side.value("num_minibatches")
     assert trainer.accumulate_minibatches == sizes.accumulate
+    names = (
+        "observations",
+        "actions",
+        "values",
+        "logprobs",
+        "rewards",
+        "terminals",
+        "truncations",
+        "ratio",
+        "importance",
+    )
+    held = {name: getattr(trainer, name).nbytes for name in names}
+    # The tiny world's observation is one float32; what the audit counts beside observations must be exact.
+    beside = side.value("experience_bytes") - side.value("observation_buffer_bytes")
+    assert sum(held.values()) - held["observations"] == beside
     try:
         for _ in range(rounds):
             trainer.evaluate()

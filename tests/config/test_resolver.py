@@ -150,3 +150,12 @@ def test_a_typo_in_a_file_is_named_with_its_line(tmp_path: Path, laptop: Machine
 def test_missing_file_suggests_its_neighbour() -> None:
     with pytest.raises(UserError, match=r"no such file[\s\S]*Did you mean 'metta\.ini'"):
         load_puffer(CONFIGS / "puffer" / "meta.ini")
+
+
+def test_another_game_drops_the_options_of_the_first(cluster: Machine) -> None:
+    plan = resolve_native(NATIVE, {"env.game": "navigation"}, run_dir="runs/x", machine=cluster)
+    assert plan.env.game_options == {}
+    plan = resolve_puffer(PUFFER, {"env.game": "navigation", "env.size": 9}, run_dir="runs/x", machine=cluster)
+    assert plan.env.game_options == {"size": 9}
+    plan = resolve_puffer(PUFFER, {"env.game": "arena"}, run_dir="runs/x", machine=cluster)
+    assert "variant" in plan.env.game_options
