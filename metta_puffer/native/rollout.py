@@ -41,12 +41,15 @@ class Arrived:
 
 
 class Rollout:
-    """Owns what lives from one rollout to the next: recurrent state and the observations not yet acted upon."""
+    """Owns what lives from one rollout to the next: recurrent state and the observations not yet acted upon.
+
+    `plan` may be replaced between rollouts, for schedules.
+    """
 
     def __init__(
         self, plan: RunPlan, worlds: WorldGroups, policy: nn.Module, experience: Experience, generator: torch.Generator
     ) -> None:
-        self._plan, self._worlds, self._policy, self._experience = plan, worlds, policy, experience
+        self.plan, self._worlds, self._policy, self._experience = plan, worlds, policy, experience
         self._generator = generator
         self._device = torch.device(plan.device)
         self._recurrent = experience.initial_h is not None
@@ -107,7 +110,7 @@ class Rollout:
         """Runs until the buffer is full."""
         experience, collected = self._experience, Collected()
         experience.begin()
-        if self._plan.rules.rollout_state == "reset":
+        if self.plan.rules.rollout_state == "reset":
             self._reset_states()
         for info in self._early_infos:
             collected.add_info(info)
@@ -120,7 +123,7 @@ class Rollout:
             with stopwatch("environment"):
                 self._worlds.send(arrived.group, actions.to("cpu", torch.int32).numpy())
             self._next_group = (arrived.group + 1) % self._worlds.num_groups
-        if self._plan.rules.row_end == "bootstrap":
+        if self.plan.rules.row_end == "bootstrap":
             self._value_row_ends(collected, stopwatch)
         return collected
 
@@ -134,7 +137,7 @@ class Rollout:
 
     def _arrive(self, received: Received) -> Arrived:
         """Takes what the worlds sent to the device, rewards as the rules want them. Once for each `received`."""
-        rules = self._plan.rules
+        rules = self.plan.rules
         rewards = torch.from_numpy(received.rewards).to(self._device, torch.float32)
         if rules.reward_clamp is not None:
             rewards = rewards.clamp(-rules.reward_clamp, rules.reward_clamp)
@@ -169,13 +172,13 @@ class Rollout:
         return actions
 
     def _forward(self, observations: Tensor, state: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._plan.precision == "bfloat16"):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
             return self._policy.forward_eval(observations, state)  # type: ignore[operator]
 
     def _state_before(self, arrived: Arrived) -> tuple[Tensor | None, Tensor | None, Tensor]:
         """Recurrent state [n, hidden] with which the group reads its observation, and where it was zeroed [n]."""
         h, c = self.h[arrived.group], self.c[arrived.group]
-        if not self._plan.rules.reset_state_on_done:
+        if not self.plan.rules.reset_state_on_done:
             return h, c, torch.zeros_like(arrived.terminals)
         resets = torch.maximum(arrived.terminals, arrived.truncations)
         if h is not None and c is not None:
@@ -190,10 +193,10 @@ class Rollout:
         upon stands in for that of the one never shown.
         """
         last = self._last_values[arrived.group]
-        if self._plan.rules.truncation == "ignore":
+        if self.plan.rules.truncation == "ignore":
             return arrived.rewards, arrived.terminals
         cut_short = arrived.truncations * (1.0 - arrived.terminals)
-        rewards = arrived.rewards if last is None else arrived.rewards + self._plan.loss.gamma * last * cut_short
+        rewards = arrived.rewards if last is None else arrived.rewards + self.plan.loss.gamma * last * cut_short
         return rewards, torch.maximum(arrived.terminals, arrived.truncations)
 
     def _value_row_ends(self, collected: Collected, stopwatch: Stopwatch) -> None:

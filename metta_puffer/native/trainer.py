@@ -18,9 +18,10 @@ from metta_puffer.errors import UserError
 from metta_puffer.native import checkpoints
 from metta_puffer.native.checkpoints import Checkpoint
 from metta_puffer.native.experience import Experience
-from metta_puffer.native.optimizers import build_optimizer, learning_rate, set_learning_rate
+from metta_puffer.native.optimizers import build_optimizer, end_update, learning_rate, set_learning_rate
 from metta_puffer.native.replay import GroupLog
 from metta_puffer.native.rollout import Collected, Rollout
+from metta_puffer.native.schedules import Schedules
 from metta_puffer.native.stopwatch import Stopwatch
 from metta_puffer.native.update import DivergedError, Update, Updated
 from metta_puffer.native.worlds import EnvFactory, metta_env, open_worlds
@@ -53,6 +54,7 @@ class NativeTrainer:
 
     def __init__(self, plan: RunPlan, sink: MetricSink, env_factory: EnvFactory) -> None:
         _check(plan)
+        self._schedules = Schedules(plan)
         self.plan, self._sink = plan, sink
         self.folder = Path(plan.run_dir) / "checkpoints"
         device = torch.device(plan.device)
@@ -73,7 +75,8 @@ class NativeTrainer:
             name: torch.Generator(device).manual_seed(plan.seed * 2 + offset)
             for offset, name in enumerate(("actions", "minibatches"))
         }
-        self.optimizer = build_optimizer(self.policy.parameters(), plan.optimizer)
+        self.optimizer = build_optimizer(self.policy, plan.optimizer)
+        end_update(self.optimizer)
         space = driver.single_observation_space
         self.experience = Experience(
             plan.batch,
@@ -121,7 +124,8 @@ class NativeTrainer:
 
     def _one_epoch(self, started: float) -> None:
         began = time.monotonic()
-        rate = learning_rate(self.plan.optimizer, self.epoch, self.plan.batch.total_epochs)
+        now = self._rollout.plan = self._update.plan = self._schedules.at(self.agent_steps)
+        rate = learning_rate(now.optimizer, self.epoch, now.batch.total_epochs)
         set_learning_rate(self.optimizer, rate)
         try:
             self._check_weights()
@@ -136,7 +140,9 @@ class NativeTrainer:
         self.env_steps += collected.env_steps
         self.gradient_updates += updated.gradient_updates
         speed = collected.agent_steps / (time.monotonic() - began)
-        self._sink.log(self._record(collected, updated, rate, speed, started))
+        record = self._record(collected, updated, rate, speed, started)
+        self._schedules.observe(record.values)
+        self._sink.log(record)
 
     def _check_weights(self) -> None:
         # Once a round: sampling an action from NaN would end a CUDA context, not just the run.
@@ -175,6 +181,8 @@ class NativeTrainer:
         for group, log_ in enumerate(self._worlds.logs):
             for name, array in zip(_LOG_PARTS, log_.state(), strict=True):
                 tensors[f"worlds/{group}/{name}"] = torch.from_numpy(array)
+        if self.plan.loss.l2_init_loss_coef:
+            tensors |= {f"initial/{name}": weights for name, weights in self._update.initial_weights.items()}
         for name, parameter in self.policy.named_parameters():
             if parameter.grad is not None:  # a partial accumulation, to be finished in the next epoch
                 tensors[f"gradient/{name}"] = parameter.grad
@@ -185,6 +193,7 @@ class NativeTrainer:
             "gradient_updates": self.gradient_updates,
             "wall_seconds": self._wall_seconds(started),
             "optimizer": optimizer,
+            "smoothed_metrics": self._schedules.smoothed,
             "plan": self.plan.model_dump(mode="json"),
         }
         checkpoint = Checkpoint(self.policy.state_dict(), tensors, state)
@@ -211,6 +220,8 @@ class NativeTrainer:
                 self.policy.get_parameter(name).grad = gradient.to(self.plan.device)
             self.epoch, self.agent_steps = checkpoint.state["epoch"], checkpoint.state["agent_steps"]
             self.env_steps, self.gradient_updates = checkpoint.state["env_steps"], checkpoint.state["gradient_updates"]
+            self._schedules.smoothed = dict(checkpoint.state["smoothed_metrics"])
+            self._update.initial_weights |= _under("initial", checkpoint.tensors)
             self._wall_seconds_before = checkpoint.state["wall_seconds"]
         except (RuntimeError, ValueError, KeyError) as error:
             raise _other_run(str(self.newest_checkpoint), str(error).splitlines()[0]) from error

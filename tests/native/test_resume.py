@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from metta_puffer.config.plan import RunPlan
+from metta_puffer.config.plan import RunPlan, SchedulePlan
 from metta_puffer.native import checkpoints
 from metta_puffer.native.trainer import train
 from metta_puffer.tracking.jsonl import JsonlSink, read_records
@@ -66,6 +66,14 @@ SETTINGS = {
         "batch__minibatch_segments": 18,
     },
     "truncating": {"env__game_options": {"truncates": True, "length": 5}},
+    "muon": {"optimizer__type": "muon"},
+    "schedule-free": {"optimizer__type": "adamw_schedulefree"},
+    "scheduled, held to the start": {
+        "loss__l2_init_loss_coef": 0.1,
+        "schedules": (
+            SchedulePlan(key="ppo.ent_coef", kind="metric", start=0.1, end=0.0, metric="score", metric_smoothing=0.9),
+        ),
+    },
     "adamw, cosine": {"optimizer__type": "adamw", "optimizer__learning_rate_schedule": "cosine"},
 }
 
