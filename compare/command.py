@@ -14,7 +14,7 @@ from rich_argparse import RichHelpFormatter
 from compare import rundir
 from compare.adding import added_runs, parse_addition, remember
 from compare.baseline import random_baseline
-from compare.plan import Request, audit_findings, plan_runs
+from compare.plan import ARMS, Request, audit_findings, plan_runs
 from compare.progress import display_for
 from compare.provenance import provenance
 from compare.runs import physical_cores, run_all
@@ -22,6 +22,7 @@ from compare.worker import EXIT_STOPPED
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
 
 EXIT_INCOMPLETE = 1
+CONFIDENCE = 0.95
 PROVENANCE_FILE = "provenance.json"
 
 
@@ -53,6 +54,12 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--evaluation-episodes", type=int, default=4, metavar="N", help="episodes that each of them plays, twice (4)"
+    )
+    result.add_argument(
+        "--stop-when-decided", action="store_true", help="--seeds is the most; end early where a look at fewer decides"
+    )
+    result.add_argument(
+        "--aa", choices=ARMS, metavar="ARM", help="control: run puffer or native against itself, with other seeds"
     )
     result.add_argument(
         "--add",
@@ -92,8 +99,13 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         total_agent_steps=options.total_agent_steps,
         out=options.out,
         engine=options.engine,
+        control=options.aa,
         marks=options.evaluations,
     )
+    if options.aa and options.stop_when_decided:
+        raise UserError(
+            "a control needs all its seeds", key="--aa", remedy="leave out either --aa or --stop-when-decided"
+        )
     runs, findings = plan_runs(request), audit_findings(request)
     with ExitStack() as stack:
         _open_folder(options.out, resume=options.resume)
@@ -109,12 +121,27 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         group = options.out.resolve().name if options.wandb else None
         episodes = options.evaluation_episodes if options.evaluations else 0
         display = display_for(console)
-        completed = run_all(runs, jobs=jobs, display=display, evaluation_episodes=episodes, wandb_group=group)
         # Imported on use: statistics, drawing and database take seconds that a wrong flag need not wait for.
         from compare.outputs import write_outputs
+        from compare.sequential import EarlyStop
 
-        results = write_outputs([*runs, *added], options.out, baseline, made, findings)
+        stop = EarlyStop(runs) if options.stop_when_decided else None
+        completed = run_all(
+            runs,
+            jobs=jobs,
+            display=display,
+            evaluation_episodes=episodes,
+            wandb_group=group,
+            enough=stop.enough if stop else lambda: False,
+        )
+        judged = stop.within(stop.look) if stop else runs
+        confidence = stop.look.confidence if stop else CONFIDENCE
+        results = write_outputs(
+            [*judged, *added], options.out, baseline, provenance=made, findings=findings, confidence=confidence
+        )
     console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)
+    if stop and stop.look.seeds < options.seeds:
+        console.print(f"Decided after {stop.look.seeds} of at most {options.seeds} seeds an arm.", highlight=False)
     console.print(results.sentence, highlight=False, markup=False, soft_wrap=True)
     for problem in results.problems:
         console.print(f"  - {problem}", highlight=False, markup=False, soft_wrap=True)

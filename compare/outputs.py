@@ -16,11 +16,13 @@ def write_outputs(
     runs: Sequence[Run],
     out: Path,
     baseline: Baseline,
+    *,
     provenance: dict[str, Any],
     findings: Sequence[dict[str, Any]],
+    confidence: float = 0.95,
 ) -> Results:
     """Write results.duckdb, summary.json, curves.png, .svg and .csv, and report.html, each whole or not at all."""
-    results = read_results(runs, baseline.mean, provenance, findings)
+    results = read_results(runs, baseline.mean, provenance, findings, confidence)
     store.merge(out / "results.duckdb", [(run.row(out), run.records + run.evaluations) for run in results.runs])
     write_summary(results, out / "summary.json")
     figure.draw(results, out)

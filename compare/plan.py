@@ -30,6 +30,7 @@ class Request:
     total_agent_steps: int
     out: Path
     engine: EngineName | None = None  # None: as the configurations say
+    control: str | None = None  # the arm that also runs against itself, as an arm of its own with other seeds
     marks: int = 0  # checkpoints a run, at equal shares of its budget; 0: as the configurations say
 
 
@@ -39,17 +40,23 @@ def plan_runs(request: Request) -> list[Run]:
         if value < 1:
             raise UserError("must be at least 1", key=key, value=value, remedy="give a positive number")
     machine = Machine.detect()
-    return [_run(request, arm, seed, machine) for seed in range(request.seeds) for arm in ARMS]
+    runs: list[Run] = []
+    for seed in range(request.seeds):
+        runs += [_run(request, arm, arm, seed, machine) for arm in ARMS]
+        if request.control is not None:
+            again = f"{request.control}-again"
+            runs.append(_run(request, again, request.control, request.seeds + seed, machine))
+    return runs
 
 
-def _run(request: Request, arm: str, seed: int, machine: Machine) -> Run:
-    run_dir = str(request.out / RUNS_FOLDER / f"{arm}-seed{seed}")
+def _run(request: Request, name: str, arm: str, seed: int, machine: Machine) -> Run:
+    run_dir = str(request.out / RUNS_FOLDER / f"{name}-seed{seed}")
     resolve, path = (resolve_puffer, request.puffer) if arm == "puffer" else (resolve_native, request.native)
     plan = resolve(path, _overrides(request, arm, seed), run_dir=run_dir, machine=machine)
     if request.marks:
         interval = max(1, math.ceil(plan.batch.total_epochs / request.marks))
         plan = plan.model_copy(update={"checkpoint_interval_epochs": interval})
-    return Run(arm, seed, plan)
+    return Run(name, seed, plan)
 
 
 def _overrides(request: Request, arm: str, seed: int) -> dict[str, Any]:

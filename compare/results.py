@@ -97,6 +97,7 @@ class Results:
     random_score: float | None  # of the random policy on the same worlds; None where it is unknown
     provenance: dict[str, Any]
     findings: list[dict[str, Any]] = field(default_factory=list)  # of the audit of both configurations
+    confidence: float = 0.95  # of the verdicts
 
     def of(self, arm: str) -> list[RunResults]:
         return [result for result in self.runs if result.run.arm == arm]
@@ -113,7 +114,7 @@ class Results:
         return grid, (rows[: len(self.of(a))], rows[len(self.of(a)) :])
 
     def compare(self, a: str, b: str) -> Verdict:
-        return compare_arms(*self.aligned(a, b)[1])
+        return compare_arms(*self.aligned(a, b)[1], confidence=self.confidence)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -130,7 +131,10 @@ class Results:
         if not any(result.evaluations for result in self.runs):
             return {}
         return {
-            mode: compare_arms(*(self._last_evaluations(arm, PREFIX + mode) for arm in self.arms[:2])) for mode in MODES
+            mode: compare_arms(
+                *(self._last_evaluations(arm, PREFIX + mode) for arm in self.arms[:2]), confidence=self.confidence
+            )
+            for mode in MODES
         }
 
     def _last_evaluations(self, arm: str, name: str) -> Floats:
@@ -250,10 +254,11 @@ def read_results(
     random_score: float | None,
     provenance: dict[str, Any],
     findings: Sequence[dict[str, Any]] = (),
+    confidence: float = 0.95,
 ) -> Results:
     """Of `runs`, arms in the order of their first runs."""
     arms = tuple(dict.fromkeys(run.arm for run in runs))
-    return Results(arms, [RunResults.read(run) for run in runs], random_score, provenance, list(findings))
+    return Results(arms, [RunResults.read(run) for run in runs], random_score, provenance, list(findings), confidence)
 
 
 def finite(value: Any) -> Any:

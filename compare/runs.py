@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -54,9 +54,15 @@ def physical_cores() -> int:
 
 
 def run_all(
-    runs: Sequence[Run], *, jobs: int, display: Display, evaluation_episodes: int = 0, wandb_group: str | None = None
+    runs: Sequence[Run],
+    *,
+    jobs: int,
+    display: Display,
+    evaluation_episodes: int = 0,
+    wandb_group: str | None = None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Run what is not finished yet, in claimed directories.
+    """Run what is not finished yet, in claimed directories, until `enough` says that no more runs are needed.
 
     Returns whether it came to the end, True, or was asked to stop, False.
     """
@@ -68,6 +74,8 @@ def run_all(
     running: dict[subprocess.Popen[bytes], RunView] = {}
     with stop_requests() as requests, display:
         try:
+            if enough():
+                waiting.clear()
             while running or (waiting and not requests.count):
                 while waiting and len(running) < jobs and not requests.count:
                     view = waiting.popleft()
@@ -79,10 +87,14 @@ def run_all(
                 if requests.count > told:
                     _stop(running, at_once=requests.count > 1)
                     display.stopping(len(running))
-                for process in [process for process in running if _exited(process)]:
+                over = [process for process in running if _exited(process)]
+                for process in over:
                     view = running.pop(process)
                     _ended(process, view)
                     display.ended(view)
+                if over and (waiting or running) and enough():
+                    waiting.clear()
+                    _stop(running, at_once=False)
                 for view in running.values():
                     view.poll()
                 display.update(views)

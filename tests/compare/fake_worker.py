@@ -1,7 +1,7 @@
 """A worker whose trainer is a fake one: seconds instead of minutes, with checkpoints, failures and scores on demand.
 
 `plan.extra` steers it: `score` (final), `noise`, `pause_seconds` a round, `fail_at_epoch`. So do the environment
-variables FAKE_PAUSE_SECONDS and FAKE_FAIL_ARM, where plans come from configuration files.
+variables FAKE_PAUSE_SECONDS, FAKE_FAIL_ARM and FAKE_NATIVE_SCORE, where plans come from configuration files.
 """
 
 import json
@@ -28,6 +28,8 @@ def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
         extra["fail_at_epoch"] = 3
     checkpoint = Path(plan.run_dir) / "checkpoint.json"
     epoch = json.loads(checkpoint.read_text())["epoch"] if checkpoint.exists() else 0
+    if "FAKE_NATIVE_SCORE" in os.environ and plan.trainer == "native":
+        extra["score"] = float(os.environ["FAKE_NATIVE_SCORE"])
     print(f"training {plan.trainer} from epoch {epoch}")
     arm = ("puffer", "native").index(plan.trainer)
     level = np.random.default_rng([arm, plan.seed]).normal(extra.get("score", 1.0), extra.get("noise", 0.1))
