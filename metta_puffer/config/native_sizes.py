@@ -38,6 +38,13 @@ def native_sizes(
     worlds = _worlds(trainer, agents_per_env, checks, workers=workers, machine=machine, semantics=semantics)
     total = a.total_agents(worlds.envs, agents_per_env)
     rows = _rows(trainer, total, semantics, checks)
+    if rows.minibatch_size == 1 and trainer.ppo.norm_adv:
+        checks.problem(
+            "minibatch-one-step",
+            "trainer.minibatch_size",
+            "advantages of a single agent-step have no spread to be normalized by, so the loss is not finite",
+            "set at least 2 agent-steps that divide the batch, or trainer.ppo.norm_adv=false",
+        )
     if semantics == "ours" and trainer.total_timesteps < rows.batch_size:
         checks.problem(
             "budget-below-batch",

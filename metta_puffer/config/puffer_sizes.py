@@ -209,3 +209,10 @@ def _check_minibatch(train: Train, batch_size: int, horizon: int, checks: Checks
             f"set {a.nearest_multiple(effective, horizon)}",
             f"minibatch_size {effective} must be divisible by bptt_horizon {horizon}",
         )
+    elif effective == 1:
+        checks.problem(
+            "minibatch-one-step",
+            "train.minibatch_size",
+            "advantages of a single agent-step have no spread to be normalized by, so every weight becomes NaN",
+            f"set at least {2 * horizon}",
+        )

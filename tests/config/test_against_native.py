@@ -144,7 +144,7 @@ def shapes() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(shape=shapes())
 def test_any_shape(shape: dict[str, Any], tmp_path: Path) -> None:
     torch.set_num_threads(1)

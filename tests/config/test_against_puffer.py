@@ -156,6 +156,9 @@ def check(module: ModuleType, side: Side) -> str:
     except ZeroDivisionError:
         assert any("ZeroDivisionError" in quote for quote in quotes)
         return "budget"
+    if any(p.finding == "minibatch-one-step" for p in sizes.problems):
+        assert any(weights.isnan().any() for weights in trainer.policy.parameters())
+        return "not a number"
     unpredicted = [p for p in sizes.problems if p.finding != "rows-not-multiple"]
     assert not unpredicted, unpredicted
     assert trainer.global_step == rounds * side.value("agent_steps_collected_per_epoch")
