@@ -7,11 +7,26 @@ from torch import nn
 
 from metta_puffer.config.plan import PolicyPlan
 from metta_puffer.errors import UserError, did_you_mean
+from metta_puffer.policies.cortex import CortexPolicy
 from metta_puffer.policies.fast import FastPolicy
+from metta_puffer.policies.lstm import LSTMPolicy
+from metta_puffer.policies.mamba import MambaPolicy
+from metta_puffer.policies.memory_free import MemoryFreePolicy
 from metta_puffer.policies.small import SmallPolicy
 from metta_puffer.policies.tokens import TokenChannels, window_shape
+from metta_puffer.policies.vit import VitMediumPolicy, VitSmallPolicy, VitTinyPolicy
 
-POLICIES: dict[str, type[nn.Module]] = {"fast": FastPolicy, "small": SmallPolicy}
+POLICIES: dict[str, type[nn.Module]] = {
+    "cortex": CortexPolicy,
+    "fast": FastPolicy,
+    "lstm": LSTMPolicy,
+    "mamba": MambaPolicy,
+    "memory-free": MemoryFreePolicy,
+    "small": SmallPolicy,
+    "vit-medium": VitMediumPolicy,
+    "vit-small": VitSmallPolicy,
+    "vit-tiny": VitTinyPolicy,
+}
 _GIVEN = {"self", "channels", "height", "width", "num_actions", "recurrent"}
 
 
