@@ -18,6 +18,7 @@ from metta_puffer.errors import UserError
 from metta_puffer.native import checkpoints
 from metta_puffer.native.checkpoints import Checkpoint
 from metta_puffer.native.experience import Experience
+from metta_puffer.native.monitors import machine_values
 from metta_puffer.native.optimizers import build_optimizer, end_update, learning_rate, set_learning_rate
 from metta_puffer.native.replay import GroupLog
 from metta_puffer.native.rollout import Collected, Rollout
@@ -158,8 +159,14 @@ class NativeTrainer:
         if "episode_return" in means:
             values["score"] = means["episode_return"]
         values |= {f"losses/{name}": value for name, value in updated.losses.items()}
-        values |= {f"seconds/{stage}": seconds for stage, seconds in self._stopwatch.take().items()}
+        seconds = self._stopwatch.take()
+        values |= {f"seconds/{stage}": value for stage, value in seconds.items()}
         values["throughput/agent_steps_per_second"] = speed
+        training = seconds["train"]
+        rollout = sum(seconds.values()) - training
+        values["throughput/rollout_agent_steps_per_second"] = collected.agent_steps / rollout
+        values["throughput/train_agent_steps_per_second"] = self.plan.batch.batch_size / training
+        values |= updated.gradients | machine_values()
         values["train/learning_rate"] = rate
         values["train/stopped_early"] = float(updated.stopped_early)
         return MetricRecord(

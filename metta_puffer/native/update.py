@@ -13,6 +13,7 @@ from metta_puffer.native.distribution import evaluate
 from metta_puffer.native.experience import Experience
 from metta_puffer.native.losses.ppo_actor import clipped_policy_loss, normalized
 from metta_puffer.native.losses.ppo_critic import value_loss
+from metta_puffer.native.monitors import gradient_values
 from metta_puffer.native.optimizers import begin_update, end_update
 
 
@@ -25,6 +26,7 @@ class Updated:
     gradient_updates: int  # optimizer steps made
     losses: dict[str, float]  # means over the minibatches
     stopped_early: bool  # target_kl was passed
+    gradients: dict[str, float]  # statistics of the last optimizer step's gradients, clipped
 
 
 class Update:
@@ -47,6 +49,7 @@ class Update:
         advantages = self._advantages(experience)
         gradient_updates = minibatches = 0
         stopped = False
+        gradients: dict[str, Tensor] = {}
         begin_update(self._optimizer)
         for index in range(batch.num_minibatches):
             begins_update_epoch = index % per_update_epoch == 0
@@ -68,6 +71,8 @@ class Update:
                 norm = nn.utils.clip_grad_norm_(self._policy.parameters(), loss.max_grad_norm)
                 if not torch.isfinite(norm):
                     raise DivergedError(f"gradient norm is {float(norm)}: {self._first_bad_gradient()}")
+                if index + batch.accumulate_minibatches >= batch.num_minibatches:
+                    gradients = gradient_values(self._policy)
                 self._optimizer.step()
                 self._optimizer.zero_grad()
                 gradient_updates += 1
@@ -75,7 +80,8 @@ class Update:
         end_update(self._optimizer)
         losses = {name: float(value) / minibatches for name, value in sums.items()}
         losses["explained_variance"] = self._explained_variance(experience, advantages)
-        return Updated(gradient_updates, losses, stopped)
+        statistics = {name: float(value) for name, value in gradients.items()}
+        return Updated(gradient_updates, losses, stopped, statistics)
 
     def _advantages(self, experience: Experience, rows: Tensor | slice = slice(None)) -> Tensor:
         """Advantages [rows, T] from the buffer's present values and ratios; of the whole buffer by default."""

@@ -18,7 +18,7 @@ from metta_puffer.tracking.jsonl import JsonlSink, read_records
 from metta_puffer.tracking.schema import MetricRecord
 from tests.native.toys import ListSink, recall_env, toy_plan
 
-CLOCKS = ("seconds/", "throughput/")
+CLOCKS = ("seconds/", "throughput/", "system/")
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def one_thread() -> None:
 
 
 def measured(records: list[MetricRecord]) -> list[tuple[Any, ...]]:
-    """Records without what a clock says."""
+    """Records without what the machine's clock and load say."""
     return [
         (
             r.epoch,
