@@ -1,10 +1,8 @@
 """What one finished episode tells: flat numbers under the names that PufferLib's dashboard and sweeps use."""
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 from mettagrid.config.mettagrid_config import MettaGridConfig
+
+from metta_puffer.engine import EndedEpisode
 
 
 def expected_agent_stats(config: MettaGridConfig) -> tuple[str, ...]:
@@ -19,26 +17,22 @@ def expected_agent_stats(config: MettaGridConfig) -> tuple[str, ...]:
     return (*resources, *actions, "action.failed")
 
 
-def episode_info(
-    stats: dict[str, Any], rewards: npt.NDArray[np.float32], env_steps: int, expected: tuple[str, ...]
-) -> dict[str, float]:
+def episode_info(episode: EndedEpisode, expected: tuple[str, ...]) -> dict[str, float]:
     """`agent/<stat>`: mean over all agents; `game/<stat>`; `episode_return` and `agent/avg_reward_per_agent`: mean
     over agents of the reward summed over the episode; `episode_length`: env steps.
 
-    `stats`: `World.episode_stats()`. `rewards`: [agents]. Cells named after one agent (`objects.agent.red.7`) are
-    left out: they are 1 in every episode.
+    Cells named after one agent (`objects.agent.red.7`) are left out: they are 1 in every episode.
     """
-    agents = len(rewards)
-    sums = dict.fromkeys(expected, 0.0)
-    for agent in stats["agent"]:
-        for name, value in agent.items():
-            sums[name] = sums.get(name, 0.0) + value
-    episode_return = float(rewards.mean())
+    agents = len(episode.rewards)
+    sums = dict.fromkeys(expected, 0.0) | episode.agent_stat_sums
+    episode_return = float(episode.rewards.mean())
     info = {f"agent/{name}": value / agents for name, value in sums.items()}
     info |= {
-        f"game/{name}": float(value) for name, value in stats["game"].items() if not name.startswith("objects.agent.")
+        f"game/{name}": float(value)
+        for name, value in episode.game_stats.items()
+        if not name.startswith("objects.agent.")
     }
     info["agent/avg_reward_per_agent"] = episode_return
     info["episode_return"] = episode_return
-    info["episode_length"] = float(env_steps)
+    info["episode_length"] = float(episode.env_steps)
     return info

@@ -16,8 +16,12 @@ class SeedRule(Protocol):
         """Makes `episode` (0 is the first since the last reseed) the next one of `world`."""
         ...
 
+    def upcoming(self, world: int) -> tuple[int, int]:
+        """(engine seed: uint32, map seed: non-negative) that `next` will return."""
+        ...
+
     def next(self, world: int) -> tuple[int, int]:
-        """(engine seed: uint32, map seed: non-negative) of the next episode of `world`."""
+        """The seeds of the episode that `world` begins now."""
         ...
 
 
@@ -39,11 +43,15 @@ class DerivedSeeds:
     def seek(self, world: int, episode: int) -> None:
         self._episodes[world] = episode
 
-    def next(self, world: int) -> tuple[int, int]:
+    def upcoming(self, world: int) -> tuple[int, int]:
         sequence = np.random.SeedSequence(self._entropy, spawn_key=(world, self._episodes[world]))
-        self._episodes[world] += 1
         engine_seed, high, low = (int(word) for word in sequence.generate_state(3))
         return engine_seed, high << 32 | low
+
+    def next(self, world: int) -> tuple[int, int]:
+        seeds = self.upcoming(world)
+        self._episodes[world] += 1
+        return seeds
 
 
 class FixedSeeds:
@@ -65,6 +73,10 @@ class FixedSeeds:
     def seek(self, world: int, episode: int) -> None:
         self._map_seeds[world] = self._reset_at[world] + episode
 
+    def upcoming(self, world: int) -> tuple[int, int]:
+        return (self._seed + world) % 2**32, self._map_seeds[world] + 1
+
     def next(self, world: int) -> tuple[int, int]:
+        seeds = self.upcoming(world)
         self._map_seeds[world] += 1
-        return (self._seed + world) % 2**32, self._map_seeds[world]
+        return seeds

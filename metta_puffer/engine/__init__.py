@@ -6,13 +6,14 @@ from typing import Literal
 
 from mettagrid.config.mettagrid_config import MettaGridConfig
 
-from metta_puffer.engine.batch import WorldBatch, WorldBuffers
+from metta_puffer.engine.batch import EndedEpisode, WorldBatch, WorldBuffers
 from metta_puffer.engine.errors import UnsupportedGame
 from metta_puffer.engine.world import World
 from metta_puffer.errors import UserError, did_you_mean
 
 __all__ = [
     "ENGINES",
+    "EndedEpisode",
     "UnsupportedGame",
     "World",
     "WorldBatch",
@@ -60,9 +61,18 @@ def open_world(
 
 
 def open_batch(
-    config: MettaGridConfig, worlds: int, buffers: WorldBuffers, engine: EngineName = "native", num_threads: int = 1
+    config: MettaGridConfig,
+    worlds: int,
+    buffers: WorldBuffers,
+    engine: EngineName = "native",
+    num_threads: int = 1,
+    *,
+    map_pool: int = 0,
 ) -> WorldBatch:
     """`worlds` worlds over `buffers`, none begun yet. `config` is left unchanged.
+
+    `map_pool`: how many maps the game's episodes share, map seeds being taken modulo this; 0 for a map of its own for
+    every map seed.
 
     `num_threads` threads step the native engine's worlds; the published engine holds the interpreter lock while it
     steps, so it takes 1 only (UserError). Raises UnsupportedGame as `open_world` does.
@@ -78,8 +88,8 @@ def open_batch(
             )
         from metta_puffer.engine.published import PublishedBatch
 
-        return PublishedBatch(config, worlds, buffers)
-    batch: WorldBatch = _native_engine().NativeBatch(config, worlds, buffers, num_threads)
+        return PublishedBatch(config, worlds, buffers, map_pool=map_pool)
+    batch: WorldBatch = _native_engine().NativeBatch(config, worlds, buffers, num_threads, map_pool=map_pool)
     return batch
 
 

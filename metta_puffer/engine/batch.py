@@ -6,6 +6,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from metta_puffer.errors import UserError
+
+TOKEN_OVERFLOW_STAT = "token_overflow"
+
 
 @dataclass(frozen=True)
 class WorldBuffers:
@@ -22,18 +26,52 @@ class WorldBuffers:
     vibe_actions: npt.NDArray[np.int32]  # [rows], indices of the engine's action table, 0 for none
 
 
+@dataclass(frozen=True)
+class EndedEpisode:
+    """What an episode leaves behind."""
+
+    world: int
+    env_steps: int
+    early_end_set: bool  # `end_early` was called for it, whether or not it was over before
+    rewards: npt.NDArray[np.float32]  # [agents], summed over the episode in float32
+    agent_stat_sums: dict[str, float]  # agent statistic -> sum over the agents that have it
+    game_stats: dict[str, float]
+
+
 class WorldBatch(Protocol):
-    """Worlds in lock step. No world runs before its first `begin_episode`, and none resets itself."""
+    """Worlds in lock step. No world runs before its first `begin_episode`.
+
+    An episode ends when all agents' terminals or truncations are set. A world in which an agent sees more tokens than
+    `obs.num_tokens` is undefined in the published engine (spec 1.7); its episode is truncated there and its game stat
+    `token_overflow` is 1, so that one crowded corner does not end a long training run.
+    """
 
     def begin_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
         """Replaces the world by a fresh one: first observation written, rewards and flags of its rows cleared.
 
         `engine_seed`: uint32 for the engine's random numbers; `map_seed`: non-negative, for the map builder.
+        UserError when the first observation does not fit `obs.num_tokens`.
         """
+        ...
+
+    def set_next_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
+        """The episode that the world begins in the step that ends the running one.
+
+        That step returns the last rewards and flags with the new episode's first observation; the step after it
+        clears the flags. Without a next episode an ended world goes on, flags set, until `begin_episode`.
+        """
+        ...
+
+    def end_early(self, world: int, env_step: int) -> None:
+        """Truncates the running episode at that env step."""
         ...
 
     def step(self) -> None:
         """One step of every world with the actions in its rows."""
+        ...
+
+    def take_ended(self) -> list[EndedEpisode]:
+        """Episodes that ended since the last call, in the order of their worlds."""
         ...
 
     def episode_rewards(self, world: int) -> npt.NDArray[np.float32]:
@@ -49,3 +87,17 @@ class WorldBatch(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def is_token_overflow(error: RuntimeError) -> bool:
+    """Whether an engine stopped because an agent saw more than `obs.num_tokens` tokens (spec 1.7)."""
+    return "token budget exceeded" in str(error)
+
+
+def first_observation_overflow(error: RuntimeError, num_tokens: int) -> UserError:
+    return UserError(
+        f"the first observation does not fit: {error}",
+        key="game.obs.num_tokens",
+        value=num_tokens,
+        remedy="raise num_tokens, or place fewer agents and objects",
+    )

@@ -4,6 +4,7 @@ The wheel keeps the ids of its fixed observation features in process-wide variab
 overwrites (spec 10.4): worlds of different configs must not take turns in one process.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,14 @@ from mettagrid.config.mettagrid_c_config import convert_to_cpp_game_config
 from mettagrid.config.mettagrid_config import MettaGridConfig
 from mettagrid.mettagrid_c import MettaGrid
 
-from metta_puffer.engine.batch import WorldBuffers
+from metta_puffer.engine.batch import (
+    TOKEN_OVERFLOW_STAT,
+    EndedEpisode,
+    WorldBuffers,
+    first_observation_overflow,
+    is_token_overflow,
+)
 from metta_puffer.engine.maps import Grid, build_grid, rename_agents
-from metta_puffer.errors import UserError
-
-TOKEN_OVERFLOW_STAT = "token_overflow"
 
 
 class PublishedGame:
@@ -42,11 +46,6 @@ def end_on_game_stats(simulation: MettaGrid, thresholds: dict[str, float], trunc
         if value is not None and value >= threshold:
             truncations[:] = True
             return
-
-
-def is_token_overflow(error: RuntimeError) -> bool:
-    """Whether the wheel stopped because an agent saw more than `obs.num_tokens` tokens (spec 1.7)."""
-    return "token budget exceeded" in str(error)
 
 
 class PublishedWorld:
@@ -88,23 +87,22 @@ class PublishedWorld:
 class PublishedBatch:
     """Worlds of one game, one after the other on the caller's thread (see `metta_puffer.engine.batch.WorldBatch`).
 
-    Every world writes straight into its rows of the buffers. A world in which an agent sees more tokens than
-    `obs.num_tokens` is undefined afterwards (spec 1.7); its episode is truncated there and its game stat
-    `token_overflow` is 1, so that one crowded corner does not end a long training run.
+    Every world writes straight into its rows of the buffers.
     """
 
-    def __init__(self, config: MettaGridConfig, worlds: int, buffers: WorldBuffers) -> None:
+    def __init__(self, config: MettaGridConfig, worlds: int, buffers: WorldBuffers, *, map_pool: int = 0) -> None:
         self._game = PublishedGame(config)
+        self._map_pool = map_pool
         self._thresholds = dict(config.game.end_episode_on_game_stats)
         agents = config.game.num_agents
         self._rows = [slice(world * agents, (world + 1) * agents) for world in range(worlds)]
         self._buffers = buffers
-        self._simulations: list[MettaGrid | None] = [None] * worlds
-        self._overflowed = [False] * worlds
+        self._worlds = [_BatchedWorld() for _ in range(worlds)]
+        self._ended: list[EndedEpisode] = []
 
     def begin_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
         rows, buffers = self._rows[world], self._buffers
-        grid = build_grid(self._game.config, map_seed)
+        grid = build_grid(self._game.config, map_seed % self._map_pool if self._map_pool else map_seed)
         try:
             simulation = self._game.build(grid, engine_seed)
             simulation.set_buffers(
@@ -118,34 +116,80 @@ class PublishedBatch:
         except RuntimeError as error:
             if not is_token_overflow(error):
                 raise
-            raise UserError(
-                f"the first observation does not fit: {error}",
-                key="game.obs.num_tokens",
-                value=self._game.config.game.obs.num_tokens,
-                remedy="raise num_tokens, or place fewer agents and objects",
-            ) from error
-        self._simulations[world] = simulation
-        self._overflowed[world] = False
+            raise first_observation_overflow(error, self._game.config.game.obs.num_tokens) from error
+        self._worlds[world] = _BatchedWorld(simulation)
+
+    def set_next_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
+        self._worlds[world].next_seeds = (engine_seed, map_seed)
+
+    def end_early(self, world: int, env_step: int) -> None:
+        self._worlds[world].ends_early = env_step
 
     def step(self) -> None:
-        for world, simulation in enumerate(self._simulations):
-            assert simulation is not None
-            try:
-                simulation.step()
-            except RuntimeError as error:
-                if not is_token_overflow(error):
-                    raise
-                self._overflowed[world] = True
-                self._buffers.truncations[self._rows[world]] = True
-            if self._thresholds:
-                end_on_game_stats(simulation, self._thresholds, self._buffers.truncations[self._rows[world]])
+        for world in range(len(self._worlds)):
+            self._step_world(world)
+
+    def _step_world(self, index: int) -> None:
+        world, rows = self._worlds[index], self._rows[index]
+        terminals, truncations = self._buffers.terminals[rows], self._buffers.truncations[rows]
+        if world.flags_shown:
+            terminals[:] = False
+            truncations[:] = False
+            world.flags_shown = False
+        assert world.simulation is not None
+        try:
+            world.simulation.step()
+        except RuntimeError as error:
+            if not is_token_overflow(error):
+                raise
+            world.overflowed = True
+            truncations[:] = True
+        if self._thresholds:
+            end_on_game_stats(world.simulation, self._thresholds, truncations)
+        if world.ends_early and world.simulation.current_step >= world.ends_early:
+            truncations[:] = True
+        if not world.over and (terminals.all() or truncations.all()):
+            world.over = True
+            self._ended.append(self._summary(index))
+            if world.next_seeds is not None:
+                self._turn_over(index, world.next_seeds)
+
+    def _turn_over(self, index: int, seeds: tuple[int, int]) -> None:
+        rows, buffers = self._rows[index], self._buffers
+        shown = (buffers.rewards[rows], buffers.terminals[rows], buffers.truncations[rows])
+        last = [buffer.copy() for buffer in shown]
+        self.begin_episode(index, *seeds)
+        for buffer, values in zip(shown, last, strict=True):
+            buffer[:] = values
+        self._worlds[index].flags_shown = True
+
+    def _summary(self, index: int) -> EndedEpisode:
+        stats = self.episode_stats(index)
+        sums: dict[str, float] = {}
+        for agent in stats["agent"]:
+            for name, value in agent.items():
+                sums[name] = sums.get(name, 0.0) + value
+        world = self._worlds[index]
+        assert world.simulation is not None
+        return EndedEpisode(
+            world=index,
+            env_steps=world.simulation.current_step,
+            early_end_set=world.ends_early != 0,
+            rewards=self.episode_rewards(index).copy(),
+            agent_stat_sums=sums,
+            game_stats=stats["game"],
+        )
+
+    def take_ended(self) -> list[EndedEpisode]:
+        ended, self._ended = self._ended, []
+        return ended
 
     def episode_rewards(self, world: int) -> npt.NDArray[np.float32]:
         return self._simulation(world).get_episode_rewards()
 
     def episode_stats(self, world: int) -> dict[str, Any]:
         stats: dict[str, Any] = dict(self._simulation(world).get_episode_stats())
-        if self._overflowed[world]:
+        if self._worlds[world].overflowed:
             stats["game"][TOKEN_OVERFLOW_STAT] = 1.0
         return stats
 
@@ -153,9 +197,19 @@ class PublishedBatch:
         return self._simulation(world).grid_objects()
 
     def close(self) -> None:
-        self._simulations = [None] * len(self._simulations)
+        self._worlds = [_BatchedWorld() for _ in self._worlds]
 
     def _simulation(self, world: int) -> MettaGrid:
-        simulation = self._simulations[world]
+        simulation = self._worlds[world].simulation
         assert simulation is not None
         return simulation
+
+
+@dataclass
+class _BatchedWorld:
+    simulation: MettaGrid | None = None
+    overflowed: bool = False
+    over: bool = False  # its episode ended and was reported
+    flags_shown: bool = False  # its rows hold the flags of the episode before
+    ends_early: int = 0  # env step, 0 for none
+    next_seeds: tuple[int, int] | None = None

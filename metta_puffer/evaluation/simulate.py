@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from mettagrid.config.mettagrid_config import MettaGridConfig
 
-from metta_puffer.engine import EngineName, WorldBatch, WorldBuffers, open_batch
+from metta_puffer.engine import EndedEpisode, EngineName, WorldBuffers, open_batch
 from metta_puffer.env_actions import ActionCodec
 from metta_puffer.env_episodes import episode_info, expected_agent_stats
 from metta_puffer.errors import UserError
@@ -64,7 +64,6 @@ def _play(
     config: MettaGridConfig, actor: Actor, seeds: Sequence[int], engine: EngineName, num_threads: int
 ) -> list[Episode]:
     """One episode of every seed, side by side. A world that ends early steps on unheeded until the last one ends."""
-    agents = config.game.num_agents
     buffers = _make_buffers(config, len(seeds))
     batch = open_batch(config, len(seeds), buffers, engine, num_threads)
     codec = ActionCodec(config)
@@ -78,20 +77,16 @@ def _play(
             codec.decode(actions, buffers.actions, buffers.vibe_actions)
             batch.step()
             env_steps += 1
-            ended = buffers.terminals[::agents] | buffers.truncations[::agents]
-            for world in np.flatnonzero(ended).tolist():
-                if world not in episodes:
-                    episodes[world] = _episode(config, batch, world, seeds[world], env_steps)
+            for ended in batch.take_ended():
+                episodes[ended.world] = _episode(config, ended, seeds[ended.world])
     finally:
         batch.close()
     return [episodes[world] for world in range(len(seeds))]
 
 
-def _episode(config: MettaGridConfig, batch: WorldBatch, world: int, seed: int, env_steps: int) -> Episode:
-    stats = episode_info(
-        batch.episode_stats(world), batch.episode_rewards(world), env_steps, expected_agent_stats(config)
-    )
-    return Episode(seed=seed, score=stats["episode_return"], env_steps=env_steps, stats=stats)
+def _episode(config: MettaGridConfig, ended: EndedEpisode, seed: int) -> Episode:
+    stats = episode_info(ended, expected_agent_stats(config))
+    return Episode(seed=seed, score=stats["episode_return"], env_steps=ended.env_steps, stats=stats)
 
 
 def _make_buffers(config: MettaGridConfig, worlds: int) -> WorldBuffers:

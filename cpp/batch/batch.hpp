@@ -1,0 +1,106 @@
+// Many worlds of one game over one set of buffers: stepped by groups on threads, the next episode begun in place.
+//
+// Worlds share nothing that changes, so what a world does depends neither on the number of threads nor on the others.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "batch/thread_pool.hpp"
+#include "world/construct.hpp"
+#include "world/world.hpp"
+
+namespace metta {
+
+// What an ended episode leaves behind.
+struct EpisodeSummary {
+  std::uint32_t world = 0;
+  std::uint32_t env_steps = 0;
+  bool token_overflow = false;            // ended because an agent saw more tokens than its observation holds
+  bool early_end_set = false;             // Batch::end_early was called for it
+  std::vector<float> rewards;             // [agents], summed over the episode
+  std::vector<double> agent_stat_sums;    // by agent statistic, summed over the agents that have it
+  std::vector<std::uint8_t> agent_stat_seen;
+  std::vector<std::pair<std::int32_t, double>> invalid_index_sums;
+  std::vector<float> game_stats;          // by game statistic
+  std::vector<std::uint8_t> game_stat_seen;
+};
+
+// A world that stopped at an error. It stands still until its next episode begins.
+struct WorldFailure {
+  std::uint32_t world = 0;
+  std::uint32_t env_step = 0;
+  std::uint32_t agent = kNoAgent;  // in whose turn it happened, kNoAgent for none
+  std::string message;
+};
+
+class Batch {
+ public:
+  Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups);
+
+  // Rows of all worlds, one after the other. No world runs before its first begin_episode.
+  void attach(const Buffers& buffers);
+  void begin_episode(std::size_t world, std::shared_ptr<const Map> map, std::uint32_t seed);
+
+  // Episode turnover: when the running episode ends, the same step begins the next one here. Its first observation
+  // replaces the last one; the flags and rewards of the last step stay until the following step.
+  void set_next_episode(std::size_t world, std::shared_ptr<const Map> map, std::uint32_t seed);
+  // The next step clears the flags in the rows: they tell of the episode before.
+  void show_flags(std::size_t world) { slots_[world].flags_shown = true; }
+  // Truncates the running episode at that step.
+  void end_early(std::size_t world, std::uint32_t env_step) { slots_[world].ends_early = env_step; }
+
+  void step();                         // all worlds, and returns when they are done
+  void step_async(std::size_t group);  // returns at once
+  void wait(std::size_t group);
+
+  // Episodes that ended, and worlds that failed, since the last call; in world order, of one group or of all.
+  std::vector<EpisodeSummary> take_ended(std::optional<std::size_t> group = std::nullopt);
+  std::vector<WorldFailure> take_failures(std::optional<std::size_t> group = std::nullopt);
+
+  std::size_t num_worlds() const { return slots_.size(); }
+  std::size_t num_groups() const { return groups_; }
+  const World& world(std::size_t index) const { return slots_[index].world; }
+  bool running(std::size_t world) const { return slots_[world].running; }
+  std::size_t first_world(std::size_t group) const { return group * slots_.size() / groups_; }
+
+ private:
+  struct Episode {
+    std::shared_ptr<const Map> map;
+    std::uint32_t seed = 0;
+  };
+  struct Slot {
+    World world;
+    bool running = false;
+    bool over = false;         // the episode ended and was reported
+    bool flags_shown = false;  // rewards and flags of an ended episode stand in the rows until the next step
+    std::uint32_t ends_early = 0;
+    std::optional<Episode> next;
+    std::optional<EpisodeSummary> ended;
+    std::optional<WorldFailure> failure;
+  };
+
+  std::pair<std::size_t, std::size_t> worlds_of(std::optional<std::size_t> group) const;
+  Buffers rows_of(std::size_t world) const;
+  void start(std::size_t world, const Episode& episode);
+  void step_slot(std::size_t world);
+  void run_one_step(std::size_t world);
+  void turn_over(std::size_t world);
+  ThreadPool& pool();
+
+  std::shared_ptr<const Game> game_;
+  std::vector<Slot> slots_;
+  std::size_t threads_;
+  std::size_t groups_;
+  Buffers buffers_;
+  std::vector<std::shared_ptr<Job>> jobs_;  // by group, while it steps
+  std::unique_ptr<ThreadPool> pool_;
+  pid_t pool_owner_ = 0;  // the process whose threads the pool's are
+};
+
+}  // namespace metta

@@ -1,0 +1,21 @@
+// A finished game as Python holds it: immutable, shared by every world that plays it.
+#pragma once
+
+#include <memory>
+
+#include "game/game.hpp"
+#include "world/construct.hpp"
+
+namespace metta::bindings {
+
+struct CompiledGame {
+  std::shared_ptr<const Game> game;
+};
+
+// A compiled map, shared by the episodes that begin on it.
+struct CompiledMap {
+  std::shared_ptr<const Game> game;  // whose cell kinds it holds
+  std::shared_ptr<const Map> map;
+};
+
+}  // namespace metta::bindings

@@ -1,0 +1,236 @@
+#include "observe/encoder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+
+#include "observe/object_tokens.hpp"
+#include "observe/territory_tokens.hpp"
+#include "observe/token_writer.hpp"
+#include "observe/visibility.hpp"
+#include "rules/numbers.hpp"
+#include "rules/territory.hpp"
+#include "rules/values.hpp"
+
+namespace metta {
+
+namespace {
+
+// A bit for every position in emission order.
+using RankBits = std::array<std::uint64_t, 3>;
+
+// Adds of whole numbers are exact below this, so that they may be summed before they are added to a float.
+constexpr float kExactFloats = 16777216.0F;
+
+std::uint8_t completion_of(const Game& game, std::uint32_t step) {
+  if (game.max_steps == 0) return 0;
+  if (step >= game.max_steps) return 255;
+  return static_cast<std::uint8_t>(256U * step / game.max_steps);  // the product wraps at 2^32
+}
+
+void write_local_position(const FeatureIds& features, Location spawn, Location now, TokenWriter& writer) {
+  const auto write = [&writer](std::uint8_t positive, std::uint8_t negative, int distance) {
+    if (distance == 0) return;
+    writer.token(kGlobalLocation, distance > 0 ? positive : negative,
+                 static_cast<std::uint8_t>(std::min(std::abs(distance), 255)));
+  };
+  write(features.east, features.west, now.col - spawn.col);
+  write(features.north, features.south, spawn.row - now.row);
+}
+
+void write_global_tokens(const Game& game, World& world, std::uint32_t row, std::uint8_t completion,
+                         TokenWriter& writer) {
+  const ObservationConfig& observation = game.observation;
+  const FeatureIds& features = observation.features;
+  const Agent& agent = world.agents[row];
+  const Location now = world.objects[agent.object].location;
+  if (observation.episode_completion) {
+    writer.token(kGlobalLocation, features.episode_completion, completion);
+  }
+  if (observation.last_action) {
+    writer.token(kGlobalLocation, features.last_action, static_cast<std::uint8_t>(agent.executed_action));
+  }
+  if (observation.last_action_move) {
+    writer.token(kGlobalLocation, features.last_action_move, now == agent.step_start ? 0 : 1);
+  }
+  // Observations come before rewards are paid, so the published engine always shows 0 here.
+  if (observation.last_reward) writer.token(kGlobalLocation, features.last_reward, 0);
+  if (observation.local_position) write_local_position(features, agent.spawn, now, writer);
+  if (observation.territory) {
+    writer.token(kGlobalLocation, features.territory_here, territory_label(world, now, agent.object));
+  }
+}
+
+void write_observed_values(const Game& game, World& world, ObjectIndex agent, TokenWriter& writer) {
+  Context context;
+  context.actor = context.target = agent;
+  for (const ObservedValue& observed : game.observation.values) {
+    const std::uint32_t value = truncate_to_uint32(resolve_value(world, observed.value, context, agent));
+    writer.number(kGlobalLocation, observed.feature, value, game.observation.token_value_base);
+  }
+}
+
+// Index of the mask for this agent's present radius.
+std::size_t clamped_radius(const Game& game, World& world, ObjectIndex agent) {
+  const std::size_t whole = game.observation.tables.masks.size() - 1;
+  if (game.observation.radius_value == kAbsent) return whole;
+  Context context;
+  context.actor = context.target = agent;
+  const int radius = truncate_to_int(resolve_value(world, game.observation.radius_value, context, agent));
+  return std::min(whole, static_cast<std::size_t>(std::max(radius, 0)));
+}
+
+// The visible cells that show something, one bit a column. Cells off the map show nothing.
+WindowRows rows_to_show(const Game& game, const World& world, Location at, const WindowRows& visible) {
+  const ObservationConfig& observation = game.observation;
+  WindowRows rows{};
+  const int first_row = at.row - observation.row_radius;
+  const int first_col = at.col - observation.col_radius;
+  const int end = std::min<int>(observation.height, world.height - first_row);
+  for (int row = std::max(0, -first_row); row < end; ++row) {
+    const std::size_t map_row = static_cast<std::size_t>(first_row + row) * world.row_words;
+    std::uint32_t shown = columns_from(&world.occupied[map_row], world.row_words, first_col);
+    if (observation.territory) shown |= columns_from(&world.territory.borders[map_row], world.row_words, first_col);
+    rows[row] = static_cast<std::uint16_t>(shown & visible[row]);
+  }
+  return rows;
+}
+
+// The same cells as positions in emission order. Five columns at a time through a table: to walk the bits of each row
+// would cost a mispredicted branch a row.
+template <std::size_t kWords>
+RankBits in_emission_order(const ObservationConfig& observation, const WindowRows& rows) {
+  RankBits ranks{};
+  const std::uint64_t* table = observation.tables.ranks.data();
+  for (int row = 0; row < observation.height; ++row) {
+    std::uint32_t left = rows[row];
+    for (int chunk = 0; chunk < kChunks; ++chunk, left >>= kChunkBits, table += kChunkPatterns * kWords) {
+      const std::uint64_t* bits = table + (left % kChunkPatterns) * kWords;
+      for (std::size_t word = 0; word < kWords; ++word) ranks[word] |= bits[word];
+    }
+  }
+  return ranks;
+}
+
+RankBits cells_to_show(const Game& game, const World& world, Location at, std::size_t clamp) {
+  const WindowRows rows = rows_to_show(game, world, at, visible_rows(game, world, at, clamp));
+  switch (game.observation.tables.rank_words) {
+    case 1:
+      return in_emission_order<1>(game.observation, rows);
+    case 2:
+      return in_emission_order<2>(game.observation, rows);
+    default:
+      return in_emission_order<3>(game.observation, rows);
+  }
+}
+
+// An agent is credited with the age of every object that it is the first to see in this step. The published engine
+// adds the ages one by one to a float; where all of it is a whole number below 2^24 their sum has the same bits.
+bool ages_sum_exactly(const Game& game, const World& world, std::uint32_t row) {
+  const float before = world.agent_stats.value(row, game.agent_stats.visited);
+  const float most = static_cast<float>(game.observation.window.size()) * static_cast<float>(world.step);
+  return std::trunc(before) == before && std::fabs(before) + most < kExactFloats;
+}
+
+void credit_ages_one_by_one(const Game& game, World& world, std::uint32_t row, const RankBits& ranks) {
+  const std::size_t centre = world.cell(world.objects[world.agents[row].object].location);
+  for (std::size_t word = 0; word < ranks.size(); ++word) {
+    for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
+      const NearbyCell cell = world.tokens.nearby[word * 64 + static_cast<std::size_t>(std::countr_zero(left))];
+      const ObjectIndex object = world.grid[centre + static_cast<std::size_t>(cell.offset())];
+      if (object == kNoObject) continue;
+      ObjectTokens& entry = world.tokens.objects[object];
+      if (entry.last_seen == world.step) continue;
+      world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(world.step - entry.last_seen));
+      entry.last_seen = world.step;
+    }
+  }
+}
+
+// Takes and returns the writer by value, and reads tables through local pointers: a store of bytes may alias anything,
+// so that the compiler would otherwise reload all of them for every object.
+template <bool kTerritory>
+TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::size_t clamp, TokenWriter writer) {
+  const ObjectIndex agent = world.agents[row].object;
+  const Location at = world.objects[agent].location;
+  const RankBits ranks = cells_to_show(game, world, at, clamp);
+  if (!ages_sum_exactly(game, world, row)) [[unlikely]] credit_ages_one_by_one(game, world, row, ranks);
+  const NearbyCell* nearby = world.tokens.nearby.data();
+  const ObjectIndex* centre = &world.grid[world.cell(at)];
+  ObjectTokens* objects = world.tokens.objects.data();
+  const std::uint64_t* words = world.tokens.words.data();
+  const std::uint32_t step = world.step;
+  std::uint32_t ages = 0;
+  for (std::size_t word = 0; word < ranks.size(); ++word) {
+    for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
+      const auto rank = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
+      const NearbyCell cell = nearby[rank];
+      if (kTerritory) write_territory_borders(game, world, agent, clamp, game.observation.window[rank], writer);
+      const ObjectIndex object = centre[cell.offset()];
+      if (kTerritory && object == kNoObject) continue;  // a border of territories, nothing on it
+      ObjectTokens& entry = objects[object];
+      if (entry.count == ObjectTokens::kStale) [[unlikely]] {
+        refresh_object_tokens(game, world, object);
+        words = world.tokens.words.data();
+      }
+      ages += step - entry.last_seen;
+      entry.last_seen = step;
+      writer.blocks(words + std::size_t{entry.block} * kWordsPerBlock, entry.count, cell.location());
+    }
+  }
+  if (ages != 0) world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(ages));
+  return writer;
+}
+
+[[noreturn]] void throw_over_budget(const Game& game, const World& world, std::uint32_t row, std::uint32_t attempted) {
+  const Location at = world.objects[world.agents[row].object].location;
+  const std::uint32_t budget = game.observation.num_tokens;
+  const std::string message = "Observation token budget exceeded for agent " + std::to_string(row) + " at step " +
+                              std::to_string(world.step) + " (location=" + std::to_string(at.row) + "," +
+                              std::to_string(at.col) + ", budget=" + std::to_string(budget) +
+                              ", attempted=" + std::to_string(attempted) +
+                              ", dropped=" + std::to_string(attempted - budget) + ")";
+  throw TokenOverflow(message);
+}
+
+void encode_agent(const Game& game, World& world, std::uint32_t row, std::uint8_t completion) {
+  const std::uint32_t budget = game.observation.num_tokens;
+  TokenWriter writer(world.buffers.observations + std::size_t{row} * budget * kTokenBytes, budget);
+  const ObjectIndex agent = world.agents[row].object;
+  write_global_tokens(game, world, row, completion, writer);
+  write_observed_values(game, world, agent, writer);
+  const std::size_t clamp = clamped_radius(game, world, agent);
+  writer = game.observation.territory ? write_cells<true>(game, world, row, clamp, writer)
+                                      : write_cells<false>(game, world, row, clamp, writer);
+  std::uint32_t& written_bytes = world.tokens.written_bytes[row];
+  written_bytes = writer.pad(written_bytes);
+  const std::uint32_t attempted = writer.attempted();
+  if (attempted > budget) throw_over_budget(game, world, row, attempted);
+  world.game_stats.add(0, game.game_stats.tokens_written, static_cast<float>(attempted));
+  world.game_stats.add(0, game.game_stats.tokens_free_space, static_cast<float>(budget - attempted));
+}
+
+}  // namespace
+
+void encode_observations(const Game& game, World& world) {
+  if (game.observation.territory) refresh_territory_borders(world);
+  const std::uint8_t completion = completion_of(game, world.step);
+  for (std::uint32_t row = 0; row < game.num_agents; ++row) encode_agent(game, world, row, completion);
+}
+
+void forget_written_observations(World& world) {
+  const Game& game = *world.game;
+  TokenCache& cache = world.tokens;
+  cache.written_bytes.assign(game.num_agents, game.observation.num_tokens * kTokenBytes);
+  cache.shared.resize(game.objects.size());
+  cache.nearby.clear();
+  for (const WindowCell& cell : game.observation.window) {
+    cache.nearby.emplace_back(cell.row * static_cast<int>(world.width) + cell.col, cell.packed);
+  }
+  const std::size_t blocks = (most_tokens_of_an_object(game) + kTokensPerBlock - 1) / kTokensPerBlock;
+  cache.scratch.resize(blocks * kWordsPerBlock);
+}
+
+}  // namespace metta

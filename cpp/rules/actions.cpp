@@ -1,0 +1,112 @@
+#include "rules/actions.hpp"
+
+#include "rules/handlers.hpp"
+
+namespace metta {
+
+namespace {
+
+enum class Stream : std::uint8_t { core, vibe };
+
+bool move(World& world, ObjectIndex actor, std::uint8_t orientation) {
+  const Direction direction = kOrientations[orientation];
+  for (const MoveHandler& handler : world.game->move_handlers) {
+    for (std::uint32_t distance = 1; distance <= handler.range; ++distance) {
+      const auto at = offset_location(world, world.objects[actor].location, direction, distance);
+      if (!at) break;
+      const ObjectIndex object = world.object_at(*at);
+      if (object == kNoObject && !handler.accepts_empty) continue;  // looks for the first object in range
+      Context context;
+      context.actor = actor;
+      context.target = object;
+      context.target_location = *at;
+      context.move_direction = orientation;
+      if (try_handler(world, handler.handler, context)) return true;
+      break;  // one candidate a handler; effects of a failed one stay
+    }
+  }
+  return false;
+}
+
+// How long an agent has not moved counts handled actions, not steps: noop with a vibe change counts two.
+void track_motion(World& world, std::uint32_t row) {
+  Agent& agent = world.agents[row];
+  const Location now = world.objects[agent.object].location;
+  if (now == agent.last_place) {
+    ++agent.steps_without_motion;
+    const StatId longest = world.game->agent_stats.max_steps_without_motion;
+    const auto run = static_cast<float>(agent.steps_without_motion);
+    if (run > world.agent_stats.value(row, longest)) world.agent_stats.set(row, longest, run);
+  } else {
+    agent.steps_without_motion = 0;
+  }
+  agent.last_place = now;
+}
+
+bool perform(World& world, const Action& action, std::uint32_t row) {
+  const AgentStatIds& stats = world.game->agent_stats;
+  const ObjectIndex actor = world.agents[row].object;
+  world.agents[row].last_animation = 0;
+  bool success = true;
+  StatId counted = stats.noop_success;
+  if (action.kind == ActionKind::move) {
+    success = move(world, actor, action.orientation);
+    counted = success ? stats.move_success : stats.move_failed;
+  } else if (action.kind == ActionKind::change_vibe) {
+    if (world.objects[actor].vibe != action.vibe) world.set_vibe(actor, action.vibe);
+    counted = stats.vibe_success;
+  }
+  track_motion(world, row);
+  world.agent_stats.add(row, counted, 1.0F);
+  if (!success) world.agent_stats.add(row, stats.action_failed, 1.0F);
+  return success;
+}
+
+void count_invalid_index(World& world, std::uint32_t row, std::int32_t index) {
+  world.agent_stats.add(row, world.game->agent_stats.invalid_index, 1.0F);
+  world.action_success[row] = 0;
+  for (const auto& [named_index, stat] : world.game->invalid_index_stats) {
+    if (named_index == index) return world.agent_stats.add(row, stat, 1.0F);
+  }
+  for (InvalidIndexCount& seen : world.invalid_index_counts) {
+    if (seen.agent == row && seen.index == index) {
+      seen.count += 1.0F;
+      return;
+    }
+  }
+  world.agent_stats.count_unlisted_name(row);
+  world.invalid_index_counts.push_back({row, index, 1.0F});
+}
+
+// The published engine passes twice over both streams, by priority. No action has the first pass's priority: it only
+// counts invalid indices, once more.
+void pass_over(World& world, const std::int32_t* actions, Stream stream, bool first_pass) {
+  const Game& game = *world.game;
+  if (actions == nullptr) return;
+  const auto num_actions = static_cast<std::int32_t>(game.actions.size());
+  for (const std::uint32_t row : world.agent_order) {
+    const std::int32_t index = actions[row];
+    world.acting_agent = row;
+    if (index < 0 || index >= num_actions) {
+      count_invalid_index(world, row, index);
+      continue;
+    }
+    if (first_pass) continue;
+    const Action& action = game.actions[static_cast<std::size_t>(index)];
+    if ((action.kind == ActionKind::change_vibe) != (stream == Stream::vibe)) continue;  // silently ignored
+    if (!perform(world, action, row)) continue;
+    world.agents[row].executed_action = index;
+    world.action_success[row] = 1;
+  }
+}
+
+}  // namespace
+
+void perform_actions(World& world) {
+  for (const bool first_pass : {true, false}) {
+    pass_over(world, world.buffers.actions, Stream::core, first_pass);
+    pass_over(world, world.buffers.vibe_actions, Stream::vibe, first_pass);
+  }
+}
+
+}  // namespace metta

@@ -1,0 +1,33 @@
+// Where the areas of effect of one world are, and which agents are inside.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "game/types.hpp"
+#include "rules/deferred_deltas.hpp"
+
+namespace metta {
+
+struct AoeSource {
+  ObjectIndex object = kNoObject;
+  std::uint16_t aoe = 0;  // index into the object config's aoes
+  bool active = true;     // false once the object is removed
+};
+
+struct AoeState {
+  // Static areas, in registration order; bit i below is fixed[i].
+  std::vector<AoeSource> fixed;
+  std::uint32_t fixed_words = 0;           // 64-bit words that one bit an area takes
+  std::vector<std::uint64_t> covering;     // [cells, fixed_words]: areas that cover a cell
+  std::vector<std::uint64_t> inside_fixed;  // [agents, fixed_words]: areas that an agent is inside
+
+  std::vector<AoeSource> mobile;
+  std::uint32_t agent_words = 0;
+  std::vector<std::uint64_t> inside_mobile;  // [mobile, agent_words]: agents inside an area
+
+  std::vector<ObjectIndex> queued;  // spawned since the last flush
+  DeferredDeltas deferred;          // of the agent whose fixed areas are being applied
+};
+
+}  // namespace metta

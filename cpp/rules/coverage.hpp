@@ -1,0 +1,11 @@
+// Coverage: how many cells an agent has stood on, how far from its spawn it has been.
+#pragma once
+
+#include "world/world.hpp"
+
+namespace metta {
+
+void restart_coverage(World& world);
+void track_coverage(World& world);
+
+}  // namespace metta

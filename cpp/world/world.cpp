@@ -1,0 +1,115 @@
+#include "world/world.hpp"
+
+#include <algorithm>
+
+#include "rules/territory.hpp"
+
+namespace metta {
+
+void World::put(ObjectIndex object, Location at) {
+  grid[cell(at)] = object;
+  objects[object].location = at;
+  const std::size_t word = std::size_t{at.row} * row_words + at.col / 64;
+  const std::uint64_t bit = std::uint64_t{1} << (at.col % 64);
+  occupied[word] |= bit;
+  vision_blockers[word] = config_of(object).blocks_vision ? vision_blockers[word] | bit : vision_blockers[word] & ~bit;
+}
+
+void World::clear_cell(Location at) {
+  grid[cell(at)] = kNoObject;
+  const std::size_t word = std::size_t{at.row} * row_words + at.col / 64;
+  const std::uint64_t bit = std::uint64_t{1} << (at.col % 64);
+  occupied[word] &= ~bit;
+  vision_blockers[word] &= ~bit;
+}
+
+bool World::move_object(ObjectIndex object, Location to) {
+  if (!on_grid(to) || object_at(to) != kNoObject) return false;
+  const Location from = objects[object].location;
+  clear_cell(from);
+  put(object, to);
+  if (game->any_territory_control) territory_source_moved(*this, object);
+  return true;
+}
+
+void World::swap_objects(ObjectIndex a, ObjectIndex b) {
+  const Location place_of_a = objects[a].location;
+  const Location place_of_b = objects[b].location;
+  put(a, place_of_b);
+  put(b, place_of_a);
+  if (game->any_territory_control) {
+    territory_source_moved(*this, a);
+    territory_source_moved(*this, b);
+  }
+}
+
+ObjectIndex World::add_object(ObjectConfigId config_id, Location at, bool spawned) {
+  const auto index = static_cast<ObjectIndex>(objects.size());
+  const ObjectConfig& config = game->objects[config_id];
+  Object& object = objects.emplace_back();
+  object.config = config_id;
+  object.vibe = config.vibe;
+  object.kind = config.kind;
+  object.spawned = spawned;
+  tag_bits.resize(tag_bits.size() + game->tag_words, 0);
+  tokens.object_added();
+  put(index, at);
+  for (const TagId tag : config.tags) give_tag(index, tag);
+  return index;
+}
+
+bool World::give_tag(ObjectIndex object, TagId tag) {
+  if (has_tag(object, tag)) return false;
+  tag_bits[std::size_t{object} * game->tag_words + tag / 64] |= std::uint64_t{1} << (tag % 64);
+  tag_lists[tag].push_back(object);
+  tokens.object_changed(object);
+  territory.tags_changed = true;
+  return true;
+}
+
+bool World::strip_tag(ObjectIndex object, TagId tag) {
+  if (!has_tag(object, tag)) return false;
+  tag_bits[std::size_t{object} * game->tag_words + tag / 64] &= ~(std::uint64_t{1} << (tag % 64));
+  std::vector<ObjectIndex>& list = tag_lists[tag];
+  const auto position = std::find(list.begin(), list.end(), object);
+  if (position != list.end()) list.erase(position);  // a removed object is in no list
+  tokens.object_changed(object);
+  territory.tags_changed = true;
+  return true;
+}
+
+Inventory World::inventory(ObjectIndex object) {
+  const auto resources = static_cast<std::uint32_t>(game->num_resources());
+  const auto groups = static_cast<std::uint32_t>(config_of(object).inventory.groups.size());
+  std::uint32_t& offset = objects[object].inventory;
+  if (offset == kNoInventory) {
+    offset = static_cast<std::uint32_t>(inventory_pool.size());
+    inventory_pool.resize(inventory_pool.size() + Inventory::words_needed(resources, groups));
+    Inventory::initialise(&inventory_pool[offset], resources, groups);
+  }
+  return {&inventory_pool[offset], resources, groups};
+}
+
+namespace {
+
+template <typename... Vectors>
+std::size_t held(const Vectors&... vectors) {
+  return ((vectors.capacity() * sizeof(typename Vectors::value_type)) + ...);
+}
+
+}  // namespace
+
+std::size_t World::bytes() const {
+  std::size_t total = sizeof(World) + agent_stats.bytes() + game_stats.bytes();
+  total += held(objects, tag_bits, inventory_pool, grid, occupied, tag_lists, agents, previous_rewards, reward_start,
+                episode_rewards, action_success, visited, visited_count, invalid_index_counts, query_stack, mark_stack,
+                agent_order);
+  for (const auto& list : tag_lists) total += held(list);
+  total += held(tokens.objects, tokens.shared, tokens.words, tokens.scratch, tokens.written_bytes);
+  total += held(aoe.fixed, aoe.covering, aoe.inside_fixed, aoe.mobile, aoe.inside_mobile, aoe.queued);
+  total += held(territory.sources, territory.first_score, territory.scores, territory.owners, territory.borders,
+                territory.agent_owner, territory.proxies);
+  return total;
+}
+
+}  // namespace metta

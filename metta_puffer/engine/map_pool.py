@@ -1,0 +1,49 @@
+"""Maps of one game for the native engine: built once a seed, ahead of need, off the stepping thread."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+
+class MapPool:
+    """Compiled maps by map seed.
+
+    `size` > 0: seeds are taken modulo `size`, every map is built once and kept, at most `size` of them. `size` 0: every
+    seed has its own map, built when first asked for and forgotten once taken. Builds run one at a time on one thread
+    that starts with the first; what a seed's map looks like does not depend on when it is built.
+    """
+
+    def __init__(self, build: Callable[[int], Any], size: int) -> None:
+        self._build = build
+        self._size = size
+        self._maps: dict[int, Future[Any]] = {}
+        self._builder: ThreadPoolExecutor | None = None
+
+    def request(self, seed: int) -> None:
+        """Begins to build the map of a seed that will be taken later."""
+        key = self._key(seed)
+        if key not in self._maps:
+            if self._builder is None:
+                self._builder = ThreadPoolExecutor(1, thread_name_prefix="map-builder")
+            self._maps[key] = self._builder.submit(self._build, key)
+
+    def is_ready(self, seed: int) -> bool:
+        """Whether `take` returns at once."""
+        future = self._maps.get(self._key(seed))
+        return future is not None and future.done()
+
+    def take(self, seed: int) -> Any:
+        """The map of a seed; waits for it, and raises what building it raised."""
+        self.request(seed)
+        key = self._key(seed)
+        future = self._maps[key] if self._size else self._maps.pop(key)
+        return future.result()
+
+    def close(self) -> None:
+        self._maps.clear()
+        if self._builder is not None:
+            self._builder.shutdown(wait=True, cancel_futures=True)
+            self._builder = None
+
+    def _key(self, seed: int) -> int:
+        return seed % self._size if self._size else seed

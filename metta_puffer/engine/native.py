@@ -1,0 +1,222 @@
+"""The native engine behind the World and the WorldBatch protocol."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from mettagrid.config.mettagrid_config import MettaGridConfig
+
+from metta_puffer import _engine
+from metta_puffer.engine.batch import (
+    TOKEN_OVERFLOW_STAT,
+    EndedEpisode,
+    WorldBuffers,
+    first_observation_overflow,
+    is_token_overflow,
+)
+from metta_puffer.engine.compile import NativeGame, compile_game
+from metta_puffer.engine.map_pool import MapPool
+from metta_puffer.engine.maps import Grid, build_grid
+
+AGENT_FIELDS = (
+    "group_id",
+    "group_name",
+    "vibe",
+    "agent_id",
+    "last_action_id",
+    "last_animation_id",
+    "current_stat_reward",
+    "steps_without_motion",
+)
+
+
+class NativeWorld:
+    """One world, one episode (see `metta_puffer.engine.world.World`)."""
+
+    def __init__(self, config: MettaGridConfig, grid: Grid | None = None, seed: int = 0) -> None:
+        self._game = compile_game(config)
+        cells = self._game.compile_map(build_grid(config, seed) if grid is None else grid)
+        agents = self._game.num_agents
+        self.observations: npt.NDArray[np.uint8] = np.empty((agents, self._game.num_tokens, 3), dtype=np.uint8)
+        self.rewards: npt.NDArray[np.float32] = np.zeros(agents, dtype=np.float32)
+        self.terminals: npt.NDArray[np.bool_] = np.zeros(agents, dtype=np.bool_)
+        self.truncations: npt.NDArray[np.bool_] = np.zeros(agents, dtype=np.bool_)
+        self.action_success: npt.NDArray[np.bool_] = np.zeros(agents, dtype=np.bool_)
+        self._world = _engine.World(self._game.compiled, cells, seed)
+        self._world.attach(self.observations, self.rewards, self.terminals, self.truncations)
+
+    def step(self, actions: npt.NDArray[np.int32], vibe_actions: npt.NDArray[np.int32] | None = None) -> None:
+        """Raises RuntimeError when a rule breaks or an agent's tokens exceed the budget; the world then stands still.
+
+        TypeError or ValueError for actions that are not C-contiguous int32 [agents].
+        """
+        self._world.step(actions, vibe_actions)
+        self.action_success[:] = self._world.action_success()
+
+    def episode_stats(self) -> dict[str, Any]:
+        stats: dict[str, Any] = self._world.episode_stats()
+        return stats
+
+    def set_inventory(self, agent: int, amounts: dict[int, int]) -> None:
+        self._world.set_inventory(agent, list(amounts.items()))
+
+    def grid_objects(self) -> dict[int, dict[str, Any]]:
+        return {record["id"]: published_record(record, self._game) for record in self._world.object_records()}
+
+    def close(self) -> None:
+        del self._world
+
+
+class NativeBatch:
+    """Worlds of one game on `num_threads` threads (see `metta_puffer.engine.batch.WorldBatch`).
+
+    Ended episodes are replaced inside the step, on the thread of their world. Their maps come from a MapPool; when one
+    is not ready in time the step waits for it.
+
+    `step` raises RuntimeError naming world, env step and agent when a rule breaks. That world then stands still until
+    `begin_episode`; all others have taken the step.
+    """
+
+    def __init__(
+        self,
+        config: MettaGridConfig,
+        worlds: int,
+        buffers: WorldBuffers,
+        num_threads: int = 1,
+        *,
+        map_pool: int = 0,
+        num_groups: int = 1,
+    ) -> None:
+        self._config = config.model_copy(deep=True)
+        self._game = compile_game(self._config)
+        self._maps = MapPool(self._build_map, map_pool)
+        self._waiting: dict[int, tuple[int, int]] = {}  # world -> seeds of its next episode, not handed over yet
+        self._buffers = buffers
+        self._batch = _engine.Batch(self._game.compiled, worlds, num_threads, num_groups)
+        self._batch.attach(
+            buffers.observations,
+            buffers.rewards,
+            buffers.terminals,
+            buffers.truncations,
+            buffers.actions,
+            buffers.vibe_actions,
+        )
+
+    def _build_map(self, seed: int) -> Any:
+        cells = self._game.compile_map(build_grid(self._config, seed))
+        return _engine.CompiledMap(self._game.compiled, cells)
+
+    def begin_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
+        self._waiting.pop(world, None)
+        self._begin(world, engine_seed, map_seed)
+
+    def _begin(self, world: int, engine_seed: int, map_seed: int) -> None:
+        try:
+            self._batch.begin_episode(world, self._maps.take(map_seed), engine_seed)
+        except RuntimeError as error:
+            if not is_token_overflow(error):
+                raise
+            raise first_observation_overflow(error, self._game.num_tokens) from error
+
+    def set_next_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
+        self._maps.request(map_seed)
+        self._waiting[world] = (engine_seed, map_seed)
+
+    def end_early(self, world: int, env_step: int) -> None:
+        self._batch.end_early(world, env_step)
+
+    def step(self) -> None:
+        if self._waiting:
+            self._hand_over_ready_maps()
+        self._batch.step()
+
+    def _hand_over_ready_maps(self) -> None:
+        for world, (engine_seed, map_seed) in list(self._waiting.items()):
+            if self._maps.is_ready(map_seed):
+                self._batch.set_next_episode(world, self._maps.take(map_seed), engine_seed)
+                del self._waiting[world]
+
+    def take_ended(self) -> list[EndedEpisode]:
+        ended = [self._ended_episode(summary) for summary in self._batch.take_ended()]
+        for episode in ended:
+            if episode.world in self._waiting:  # its map came too late for the step
+                self._turn_over_late(episode.world)
+        return ended
+
+    def _turn_over_late(self, world: int) -> None:
+        rows = slice(world * self._game.num_agents, (world + 1) * self._game.num_agents)
+        shown = (self._buffers.rewards[rows], self._buffers.terminals[rows], self._buffers.truncations[rows])
+        last = [buffer.copy() for buffer in shown]
+        self._begin(world, *self._waiting.pop(world))
+        for buffer, values in zip(shown, last, strict=True):
+            buffer[:] = values
+        self._batch.show_flags(world)
+
+    @staticmethod
+    def _ended_episode(summary: dict[str, Any]) -> EndedEpisode:
+        game_stats = summary["game_stats"]
+        if summary["token_overflow"]:
+            game_stats[TOKEN_OVERFLOW_STAT] = 1.0
+        return EndedEpisode(
+            world=summary["world"],
+            env_steps=summary["env_steps"],
+            early_end_set=summary["early_end_set"],
+            rewards=summary["episode_rewards"],
+            agent_stat_sums=summary["agent_stat_sums"],
+            game_stats=game_stats,
+        )
+
+    def episode_rewards(self, world: int) -> npt.NDArray[np.float32]:
+        rewards: npt.NDArray[np.float32] = self._batch.episode_rewards(world)
+        return rewards
+
+    def episode_stats(self, world: int) -> dict[str, Any]:
+        stats: dict[str, Any] = self._batch.episode_stats(world)
+        return stats
+
+    def grid_objects(self, world: int) -> dict[int, dict[str, Any]]:
+        records = self._batch.object_records(world)
+        return {record["id"]: published_record(record, self._game) for record in records}
+
+    def close(self) -> None:
+        self._batch.close()
+        self._maps.close()
+
+
+def published_record(record: dict[str, Any], game: NativeGame) -> dict[str, Any]:
+    """An object as the published engine's `grid_objects()` describes it: its fields and its observation features."""
+    fields: dict[str, Any] = {
+        "id": record["id"],
+        "type_name": record["type_name"],
+        "location": (record["c"], record["r"]),
+        "r": record["r"],
+        "c": record["c"],
+    }
+    fields |= _observed_features(record, game)
+    fields["inventory"] = record["inventory"]
+    fields["inventory_capacities"] = record["inventory_capacities"]
+    fields["tag_ids"] = record["tag_ids"]
+    if "agent_id" in record:
+        fields |= {name: record[name] for name in AGENT_FIELDS}
+    return fields
+
+
+def _observed_features(record: dict[str, Any], game: NativeGame) -> dict[str, int]:
+    """The value of the last token of every feature of the object. Spawned objects hide what they hold."""
+    features = {}
+    if record["tag_ids"]:
+        features["tag"] = record["tag_ids"][-1]
+    if record["vibe"]:
+        features["vibe"] = record["vibe"]
+    if "agent_id" in record:
+        features["agent:group"] = record["group_id"]
+        features["agent_id"] = record["agent_id"] & 0xFF
+    held = {} if record["spawned"] else record["inventory"]
+    for resource, amount in held.items():
+        name, rest = f"inv:{game.resource_names[resource]}", amount
+        features[name] = rest % game.token_value_base & 0xFF
+        power = 0
+        while rest := rest // game.token_value_base:
+            power += 1
+            features[f"{name}:p{power}"] = rest % game.token_value_base & 0xFF
+    return features

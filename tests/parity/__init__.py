@@ -1,0 +1,1 @@
+"""Parity: the native engine against the published one, step by step, bit by bit."""
