@@ -215,7 +215,8 @@ def _set_worlds(pair: Pair, name: SideName, worlds_per_group: int, groups: int, 
         workers = a.fitting_workers(worlds_per_group * groups, worlds_per_group, pair.machine.physical_cores)
         pair.set("native", "trainer.num_workers", workers, "each group is whole workers")
         return
-    # One environment object a group: no two of them share a seed, and any number of groups works.
+    # Any number of groups works so, and no two worlds share a seed.
+    why = f"{why}; one environment object a group"
     pair.set("puffer", "env.num_worlds", worlds_per_group, why)
     pair.set("puffer", "vec.num_envs", groups, why)
     pair.set("puffer", "vec.batch_size", 1, why)
