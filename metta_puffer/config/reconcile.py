@@ -68,6 +68,11 @@ PUFFER_RULES: Mapping[str, Any] = {
     "trainer.ppo.clip_vloss": True,
     "trainer.ppo.target_kl": None,
     "trainer.optimizer.weight_decay": 0.0,
+    "trainer.schedules": [],
+    "trainer.losses": [],
+    "trainer.ppo.pg_coef": 1.0,
+    "trainer.ppo.l2_reg_loss_coef": 0.0,
+    "trainer.ppo.l2_init_loss_coef": 0.0,
 }
 
 
@@ -365,8 +370,10 @@ def _match_everything(pair: Pair, toward: SideName, other: SideName) -> None:
     for puffer_key, native_key in SAME_KEYS:
         keys: dict[SideName, str] = {"puffer": puffer_key, "native": native_key}
         pair.set(other, keys[other], _value(base.loaded, keys[toward]), kept)
+    settings = {setting.key for setting in pair.native.loaded.settings()}
     for key, value in PUFFER_RULES.items():
-        pair.set("native", key, value, fixed)
+        if key in settings:
+            pair.set("native", key, value, fixed)
     _same_optimizer(pair, toward)
     # One row an agent: with more, a recurrent policy starts the later rows differently on the two sides.
     horizon, total = base.value("bptt_horizon"), agents * groups * worlds

@@ -96,12 +96,12 @@ def print_reconciled(result: Reconciled, files: Sequence[Path], console: Console
     for constraint in result.constraints:
         console.print(f"\n[yellow]not exactly possible[/]: {escape(constraint)}", highlight=False)
     for side in dict.fromkeys(change.side for change in result.changes):
-        table = _table((f"what changed on the {side} side", "from", "to", "why"), right=("from", "to"))
+        table = _table(("key", "from", "to", "why"), right=("from", "to"))
         for change in result.changes:
             if change.side == side:
                 cells = (change.key, show(change.before), show(change.after), change.why)
                 table.add_row(*(escape(cell) for cell in cells))
-        console.print()
+        console.print(f"\nwhat changed on the {side} side", highlight=False)
         console.print(table, highlight=False)
     if result.audit.mismatches:
         table = _table(("quantity", "puffer", "native", "unit"), right=("puffer", "native"))
