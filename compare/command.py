@@ -14,9 +14,11 @@ from rich_argparse import RichHelpFormatter
 from compare import rundir
 from compare.adding import added_runs, parse_addition, remember
 from compare.baseline import random_baseline
-from compare.plan import ARMS, Request, audit_findings, plan_runs
+from compare.ladder import Ladder, plan_ladder
+from compare.plan import ARMS, RUNS_FOLDER, Request, audit_findings, plan_runs
 from compare.progress import display_for
 from compare.provenance import provenance
+from compare.rundir import Run
 from compare.runs import physical_cores, run_all
 from compare.worker import EXIT_STOPPED
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
@@ -57,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--stop-when-decided", action="store_true", help="--seeds is the most; end early where a look at fewer decides"
+    )
+    result.add_argument(
+        "--ladder", action="store_true", help="also run mixtures of both arms' settings and say which of them matter"
     )
     result.add_argument(
         "--aa", choices=ARMS, metavar="ARM", help="control: run puffer or native against itself, with other seeds"
@@ -102,16 +107,19 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         control=options.aa,
         marks=options.evaluations,
     )
-    if options.aa and options.stop_when_decided:
-        raise UserError(
-            "a control needs all its seeds", key="--aa", remedy="leave out either --aa or --stop-when-decided"
-        )
+    for key in ("aa", "ladder"):
+        if getattr(options, key) and options.stop_when_decided:
+            raise UserError(
+                "needs all seeds", key=f"--{key}", remedy=f"leave out either --{key} or --stop-when-decided"
+            )
     runs, findings = plan_runs(request), audit_findings(request)
+    ladder = _plan_ladder(runs, options.out) if options.ladder else None
     with ExitStack() as stack:
         _open_folder(options.out, resume=options.resume)
         stack.enter_context(rundir.locked(options.out, wait=False))
         added = added_runs([parse_addition(text) for text in options.add], runs, options.out)
-        for run in runs:
+        wanted = [*runs, *(ladder.runs if ladder else [])]
+        for run in wanted:
             rundir.claim(run)
         remember(added, options.out)
         made = provenance()
@@ -126,8 +134,15 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         from compare.sequential import EarlyStop
 
         stop = EarlyStop(runs) if options.stop_when_decided else None
+        if ladder:
+            console.print(
+                f"The ladder adds {len(ladder.runs)} runs to {len(runs)}: {len(ladder.rungs)} mixtures of "
+                f"{', '.join(ladder.groups) or 'no differing settings'}.",
+                highlight=False,
+                soft_wrap=True,
+            )
         completed = run_all(
-            runs,
+            wanted,
             jobs=jobs,
             display=display,
             evaluation_episodes=episodes,
@@ -137,7 +152,13 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         judged = stop.within(stop.look) if stop else runs
         confidence = stop.look.confidence if stop else CONFIDENCE
         results = write_outputs(
-            [*judged, *added], options.out, baseline, provenance=made, findings=findings, confidence=confidence
+            [*judged, *added],
+            options.out,
+            baseline,
+            provenance=made,
+            findings=findings,
+            confidence=confidence,
+            ladder=ladder,
         )
     console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)
     if stop and stop.look.seeds < options.seeds:
@@ -148,6 +169,11 @@ def compare(options: argparse.Namespace, console: Console) -> int:
     if not completed:
         return EXIT_STOPPED
     return 0 if results.verdict.complete else EXIT_INCOMPLETE
+
+
+def _plan_ladder(runs: Sequence[Run], out: Path) -> Ladder:
+    puffer, native = ([run for run in runs if run.arm == arm] for arm in ARMS)
+    return plan_ladder(puffer, native, out / RUNS_FOLDER)
 
 
 def _open_folder(out: Path, *, resume: bool) -> None:

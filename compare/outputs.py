@@ -6,6 +6,7 @@ from typing import Any
 
 from compare import figure
 from compare.baseline import Baseline
+from compare.ladder import Ladder
 from compare.report import write_report
 from compare.results import Results, read_results, write_summary
 from compare.rundir import Run
@@ -20,10 +21,12 @@ def write_outputs(
     provenance: dict[str, Any],
     findings: Sequence[dict[str, Any]],
     confidence: float = 0.95,
+    ladder: Ladder | None = None,
 ) -> Results:
     """Write results.duckdb, summary.json, curves.png, .svg and .csv, and report.html, each whole or not at all."""
-    results = read_results(runs, baseline.mean, provenance, findings, confidence)
-    store.merge(out / "results.duckdb", [(run.row(out), run.records + run.evaluations) for run in results.runs])
+    results = read_results(runs, baseline.mean, provenance, findings=findings, confidence=confidence, ladder=ladder)
+    everything = [*results.runs, *(results.ladder.runs if results.ladder else [])]
+    store.merge(out / "results.duckdb", [(run.row(out), run.records + run.evaluations) for run in everything])
     write_summary(results, out / "summary.json")
     figure.draw(results, out)
     figure.write_csv(results, out / "curves.csv")

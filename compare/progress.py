@@ -21,6 +21,7 @@ RATE_RECORDS = 8  # agent-steps per second are measured over this many records
 CONFIDENCE = 0.95
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN_SECONDS = 15.0  # between two plain lines about the same run
+STANDING_SECONDS = 60.0  # between two about how the arms stand
 
 
 class RunView:
@@ -111,7 +112,7 @@ class PlainDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._spoken: dict[str, float] = {}
-        self._stood = ""
+        self._stood = time.monotonic()
 
     def __enter__(self) -> "PlainDisplay":
         return self
@@ -136,8 +137,8 @@ class PlainDisplay:
                 self._spoken[view.run.run_id] = now
                 self._say(f"{view.run.run_id}: {line(view)}")
 
-        if (stands := standing(views)) != self._stood:
-            self._stood = stands
+        if now - self._stood >= STANDING_SECONDS and (stands := standing(views)):
+            self._stood = now
             self._say(stands)
 
     def ended(self, view: RunView) -> None:

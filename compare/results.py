@@ -15,8 +15,10 @@ from compare import rundir
 from compare.baseline import same_worlds, worlds_of
 from compare.curves import Curve, Floats, align, curve
 from compare.evaluation import EVALUATIONS_FILE, MODES, PREFIX
+from compare.ladder import Attribution, Ladder, attribute
 from compare.plan import arithmetic, differences
 from compare.rundir import Run, Status
+from compare.shapley import Mixture
 from compare.statistics import Verdict, compare_arms, final_scores
 from metta_puffer.errors import UserError
 from metta_puffer.tracking import store
@@ -89,6 +91,18 @@ class RunResults:
 
 
 @dataclass(frozen=True)
+class LadderResults:
+    """The mixtures' runs of --ladder; `rungs` as in `compare.ladder.Ladder`."""
+
+    groups: list[str]
+    rungs: dict[Mixture, list[RunResults]]
+
+    @property
+    def runs(self) -> list[RunResults]:
+        return [run for rung in self.rungs.values() for run in rung]
+
+
+@dataclass(frozen=True)
 class Results:
     """A whole comparison. The first two of `arms` are the verdict's a and b; others are shown beside them."""
 
@@ -98,6 +112,7 @@ class Results:
     provenance: dict[str, Any]
     findings: list[dict[str, Any]] = field(default_factory=list)  # of the audit of both configurations
     confidence: float = 0.95  # of the verdicts
+    ladder: LadderResults | None = None
 
     def of(self, arm: str) -> list[RunResults]:
         return [result for result in self.runs if result.run.arm == arm]
@@ -143,6 +158,20 @@ class Results:
         return np.array([[moments[-1].values[name] if moments else np.nan] for moments in judged])
 
     @cached_property
+    def attribution(self) -> Attribution | None:
+        """Who made the difference between the first two arms; None without a ladder or with a run of it missing."""
+        if self.ladder is None:
+            return None
+        ends = [self.of(arm) for arm in self.arms[:2]]
+        rungs = [*ends, *self.ladder.rungs.values()]
+        flat = [run for rung in rungs for run in rung]
+        grid, rows = align([run.scores if run.status == "finished" else None for run in flat])
+        if not len(grid) or not np.isfinite(rows).all():
+            return None
+        puffer, native, *mixed = np.split(final_scores(rows), np.cumsum([len(rung) for rung in rungs])[:-1])
+        return attribute(puffer, native, dict(zip(self.ladder.rungs, mixed, strict=True)), self.ladder.groups)
+
+    @cached_property
     def final_scores(self) -> dict[str, float]:
         """By run id, as the verdict counts them; NaN for a run that is not finished."""
         scores: dict[str, float] = {}
@@ -167,7 +196,8 @@ class Results:
     @cached_property
     def problems(self) -> list[str]:
         """What keeps the verdict from being complete, or the arms from being comparable, and what to do about it."""
-        found = [problem for problem in map(_problem, self.runs) if problem]
+        runs = [*self.runs, *(self.ladder.runs if self.ladder else [])]
+        found = [problem for problem in map(_problem, runs) if problem]
         for arm in self.arms:
             first = self.of(arm)[0].run
             for other in (result.run for result in self.of(arm)[1:]):
@@ -212,6 +242,7 @@ class Results:
                     {"path": difference.path, **dict(zip(self.arms, difference.values, strict=True))}
                     for difference in differences(*plans)
                 ],
+                "ladder": asdict(self.attribution) if self.attribution else None,
                 "findings": self.findings,
                 "provenance": self.provenance,
             }
@@ -253,12 +284,20 @@ def read_results(
     runs: Sequence[Run],
     random_score: float | None,
     provenance: dict[str, Any],
+    *,
     findings: Sequence[dict[str, Any]] = (),
     confidence: float = 0.95,
+    ladder: Ladder | None = None,
 ) -> Results:
     """Of `runs`, arms in the order of their first runs."""
     arms = tuple(dict.fromkeys(run.arm for run in runs))
-    return Results(arms, [RunResults.read(run) for run in runs], random_score, provenance, list(findings), confidence)
+    walked = None
+    if ladder is not None:
+        rungs = {mixture: [RunResults.read(run) for run in rung] for mixture, rung in ladder.rungs.items()}
+        walked = LadderResults(ladder.groups, rungs)
+    return Results(
+        arms, [RunResults.read(run) for run in runs], random_score, provenance, list(findings), confidence, walked
+    )
 
 
 def finite(value: Any) -> Any:

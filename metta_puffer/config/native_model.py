@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from metta_puffer.config.kinds import Count, Index, Kind, NotNegative, Positive, Share, Switch, Text
-from metta_puffer.config.plan import SchedulePlan
+from metta_puffer.config.plan import LossTermPlan, SchedulePlan
 from metta_puffer.config.puffer_model import OpenSection, Section
 
 
@@ -41,6 +41,7 @@ class Ppo(Section):
     norm_adv: Switch = Field(description="normalize advantages over the minibatch")
     clip_vloss: Switch = Field(description="clip the value loss")
     target_kl: Positive | None = Field(description="stop the update above this mean KL; null never stops")
+    pg_coef: NotNegative = Field(description="weight of the policy loss; 0 where another loss takes its place")
     l2_reg_loss_coef: NotNegative = Field(description="weight of the sum of squared weights")
     l2_init_loss_coef: NotNegative = Field(description="weight of the squared distance from the initial weights")
 
@@ -95,6 +96,9 @@ class Trainer(Section):
     reset_state_on_done: Switch = Field(description="zero the recurrent state at episode ends")
     schedules: Annotated[list[SchedulePlan], Kind("a list of schedules")] = Field(
         description="numbers that change during the run: key, kind (linear, cosine, sawtooth, metric), start, end, ..."
+    )
+    losses: Annotated[list[LossTermPlan], Kind("a list of losses")] = Field(
+        description="losses beside PPO's: name, coef, begin_agent_steps, end_agent_steps, options"
     )
     optimizer: Optimizer
     ppo: Ppo

@@ -95,8 +95,19 @@ class LossPlan(Frozen):
     norm_adv: bool = True
     clip_vloss: bool = True
     target_kl: float | None = None
+    pg_coef: float = 1.0  # weight of the policy loss; 0 where another loss takes its place
     l2_reg_loss_coef: float = 0.0  # weight of the sum of squared weights
     l2_init_loss_coef: float = 0.0  # weight of the squared distance from the weights at the start
+
+
+class LossTermPlan(Frozen):
+    """A loss added to PPO's, times `coef`, from `begin_agent_steps` up to `end_agent_steps` (None: the end)."""
+
+    name: str
+    coef: float = 1.0
+    begin_agent_steps: int = 0
+    end_agent_steps: int | None = None
+    options: dict[str, Any] = {}
 
 
 class SchedulePlan(Frozen):
@@ -153,6 +164,7 @@ class RunPlan(Frozen):
     loss: LossPlan
     rules: RulesPlan
     schedules: tuple[SchedulePlan, ...] = ()
+    losses: tuple[LossTermPlan, ...] = ()
     policy: PolicyPlan
     seed: int
     device: str

@@ -68,6 +68,11 @@ PUFFER_RULES: Mapping[str, Any] = {
     "trainer.ppo.clip_vloss": True,
     "trainer.ppo.target_kl": None,
     "trainer.optimizer.weight_decay": 0.0,
+    "trainer.schedules": [],
+    "trainer.losses": [],
+    "trainer.ppo.pg_coef": 1.0,
+    "trainer.ppo.l2_reg_loss_coef": 0.0,
+    "trainer.ppo.l2_init_loss_coef": 0.0,
 }
 
 
@@ -215,7 +220,8 @@ def _set_worlds(pair: Pair, name: SideName, worlds_per_group: int, groups: int, 
         workers = a.fitting_workers(worlds_per_group * groups, worlds_per_group, pair.machine.physical_cores)
         pair.set("native", "trainer.num_workers", workers, "each group is whole workers")
         return
-    # One environment object a group: no two of them share a seed, and any number of groups works.
+    # Any number of groups works so, and no two worlds share a seed.
+    why = f"{why}; one environment object a group"
     pair.set("puffer", "env.num_worlds", worlds_per_group, why)
     pair.set("puffer", "vec.num_envs", groups, why)
     pair.set("puffer", "vec.batch_size", 1, why)
@@ -364,8 +370,10 @@ def _match_everything(pair: Pair, toward: SideName, other: SideName) -> None:
     for puffer_key, native_key in SAME_KEYS:
         keys: dict[SideName, str] = {"puffer": puffer_key, "native": native_key}
         pair.set(other, keys[other], _value(base.loaded, keys[toward]), kept)
+    settings = {setting.key for setting in pair.native.loaded.settings()}
     for key, value in PUFFER_RULES.items():
-        pair.set("native", key, value, fixed)
+        if key in settings:
+            pair.set("native", key, value, fixed)
     _same_optimizer(pair, toward)
     # One row an agent: with more, a recurrent policy starts the later rows differently on the two sides.
     horizon, total = base.value("bptt_horizon"), agents * groups * worlds

@@ -51,10 +51,10 @@ class Muon(Optimizer):
     """
 
     def __init__(self, policy: nn.Module, plan: OptimizerPlan) -> None:
-        heads = ("actor.", "critic.")
+        heads = {"actor", "critic"}
         named = [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]
-        matrices = [p for name, p in named if p.ndim == 2 and not name.startswith(heads)]
-        others = [p for name, p in named if p.ndim != 2 or name.startswith(heads)]
+        matrices = [p for name, p in named if p.ndim == 2 and not heads & set(name.split("."))]
+        others = [p for name, p in named if p.ndim != 2 or heads & set(name.split("."))]
         self.parts: list[Optimizer] = [
             torch.optim.Muon(
                 matrices,

@@ -18,6 +18,8 @@ from metta_puffer.errors import UserError
 from metta_puffer.native import checkpoints
 from metta_puffer.native.checkpoints import Checkpoint
 from metta_puffer.native.experience import Experience
+from metta_puffer.native.losses.registry import LossTerms
+from metta_puffer.native.losses.term import Context
 from metta_puffer.native.monitors import machine_values
 from metta_puffer.native.optimizers import build_optimizer, end_update, learning_rate, set_learning_rate
 from metta_puffer.native.replay import GroupLog
@@ -61,7 +63,6 @@ class NativeTrainer:
         device = torch.device(plan.device)
         self.epoch = self.agent_steps = self.env_steps = self.gradient_updates = 0
         self._wall_seconds_before = 0.0
-        self._episodes = Collected()
         self._stopwatch = Stopwatch()
         self.newest_checkpoint: Path | None = None
 
@@ -71,12 +72,15 @@ class NativeTrainer:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(plan.seed)
             self.policy: nn.Module = build_policy(plan.policy, driver).to(device)
+            width: Any = self.policy.get_submodule("actor").in_features
+            self.losses = LossTerms(Context(plan, driver, width, driver.single_action_space.n)).to(device)
         # Streams of their own, so that neither depends on how often the other draws.
         self._generators = {
             name: torch.Generator(device).manual_seed(plan.seed * 2 + offset)
             for offset, name in enumerate(("actions", "minibatches"))
         }
-        self.optimizer = build_optimizer(self.policy, plan.optimizer)
+        trained = nn.ModuleDict({"policy": self.policy, "losses": self.losses})
+        self.optimizer = build_optimizer(trained, plan.optimizer)
         end_update(self.optimizer)
         space = driver.single_observation_space
         self.experience = Experience(
@@ -91,7 +95,7 @@ class NativeTrainer:
         )
         acting = torch.compile(self.policy) if plan.compile else self.policy
         self._rollout = Rollout(plan, self._worlds, self.policy, self.experience, self._generators["actions"])
-        self._update = Update(plan, acting, self.optimizer, self._generators["minibatches"])  # type: ignore[arg-type]
+        self._update = Update(plan, acting, self.losses, self.optimizer, self._generators["minibatches"])  # type: ignore[arg-type]
         if resumed:
             self._restore(resumed)
         self._resumed = resumed
@@ -126,6 +130,7 @@ class NativeTrainer:
     def _one_epoch(self, started: float) -> None:
         began = time.monotonic()
         now = self._rollout.plan = self._update.plan = self._schedules.at(self.agent_steps)
+        self._update.agent_steps = self.agent_steps
         rate = learning_rate(now.optimizer, self.epoch, now.batch.total_epochs)
         set_learning_rate(self.optimizer, rate)
         try:
@@ -188,6 +193,7 @@ class NativeTrainer:
         for group, log_ in enumerate(self._worlds.logs):
             for name, array in zip(_LOG_PARTS, log_.state(), strict=True):
                 tensors[f"worlds/{group}/{name}"] = torch.from_numpy(array)
+        tensors |= {f"losses/{name}": tensor for name, tensor in self.losses.state_dict().items()}
         if self.plan.loss.l2_init_loss_coef:
             tensors |= {f"initial/{name}": weights for name, weights in self._update.initial_weights.items()}
         for name, parameter in self.policy.named_parameters():
@@ -220,6 +226,7 @@ class NativeTrainer:
     def _restore(self, checkpoint: Checkpoint) -> None:
         try:
             self.policy.load_state_dict(checkpoint.weights)
+            self.losses.load_state_dict(_under("losses", checkpoint.tensors))
             checkpoints.restore_optimizer(self.optimizer, checkpoint.tensors, checkpoint.state["optimizer"])
             for name, generator in self._generators.items():
                 generator.set_state(checkpoint.tensors[f"generator/{name}"])

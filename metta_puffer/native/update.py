@@ -13,6 +13,8 @@ from metta_puffer.native.distribution import evaluate
 from metta_puffer.native.experience import Experience
 from metta_puffer.native.losses.ppo_actor import clipped_policy_loss, normalized
 from metta_puffer.native.losses.ppo_critic import value_loss
+from metta_puffer.native.losses.registry import LossTerms
+from metta_puffer.native.losses.term import Minibatch
 from metta_puffer.native.monitors import gradient_values
 from metta_puffer.native.optimizers import begin_update, end_update
 
@@ -32,16 +34,31 @@ class Updated:
 class Update:
     """The update of one trainer. `plan` may be replaced between updates, for schedules."""
 
-    def __init__(self, plan: RunPlan, policy: nn.Module, optimizer: Optimizer, generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        policy: nn.Module,
+        terms: LossTerms,
+        optimizer: Optimizer,
+        generator: torch.Generator,
+    ) -> None:
         self.plan, self._policy, self._optimizer, self._generator = plan, policy, optimizer, generator
         self._device = torch.device(plan.device)
         self._recurrent = bool(getattr(policy, "recurrent", False))
+        self._terms = terms
+        self.agent_steps = 0  # of the run so far, for losses that count only for a while
+        self._epoch = 0
+        self._hidden = torch.empty(0)
+        if len(terms):
+            policy.get_submodule("actor").register_forward_pre_hook(self._remember_hidden)
         # Where L2-to-initial pulls to; part of a checkpoint.
         self.initial_weights = {name: weights.detach().clone() for name, weights in policy.named_parameters()}
 
     def run(self, experience: Experience, epoch: int) -> Updated:
         """Trains on a full buffer. `epoch` is the number of rounds finished. Raises DivergedError."""
         batch, rules, loss = self.plan.batch, self.plan.rules, self.plan.loss
+        self._epoch = epoch
+        trained = [*self._policy.parameters(), *self._terms.parameters()]
         beta = loss.prio_beta0 + (1.0 - loss.prio_beta0) * loss.prio_alpha * epoch / max(1, batch.total_epochs)
         per_update_epoch = batch.num_minibatches // batch.update_epochs
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self._device))
@@ -68,7 +85,7 @@ class Update:
                 sums[name] += value.detach()
             minibatches += 1
             if (index + 1) % batch.accumulate_minibatches == 0:
-                norm = nn.utils.clip_grad_norm_(self._policy.parameters(), loss.max_grad_norm)
+                norm = nn.utils.clip_grad_norm_(trained, loss.max_grad_norm)
                 if not torch.isfinite(norm):
                     raise DivergedError(f"gradient norm is {float(norm)}: {self._first_bad_gradient()}")
                 if index + batch.accumulate_minibatches >= batch.num_minibatches:
@@ -132,7 +149,12 @@ class Update:
         policy_loss = clipped_policy_loss(ratios, weighing, loss.clip_coef)
         critic_loss = value_loss(values, old_values, returns, loss.vf_clip_coef if loss.clip_vloss else None)
         mean_entropy = entropy.mean()
-        total = policy_loss + loss.vf_coef * critic_loss - loss.ent_coef * mean_entropy
+        total = loss.pg_coef * policy_loss + loss.vf_coef * critic_loss - loss.ent_coef * mean_entropy
+        added, others = self._other_losses(
+            experience, rows, returns=returns, logits=logits, logprobs=logprobs, values=values
+        )
+        if added is not None:
+            total = total + added
         regularization = self._weight_losses()
         for name, coefficient in (("l2_reg_loss", loss.l2_reg_loss_coef), ("l2_init_loss", loss.l2_init_loss_coef)):
             if name in regularization:
@@ -148,6 +170,7 @@ class Update:
                 "probability ratios": ratios,
                 "policy loss": policy_loss,
                 "value loss": critic_loss,
+                **{f"{name} loss": value for name, value in others.items()},
             }
             bad = next(name for name, tensor in {**named, "total loss": total}.items() if not tensor.isfinite().all())
             raise DivergedError(f"loss is {float(total.detach())}; the first tensor that is not finite: {bad}")
@@ -162,8 +185,43 @@ class Update:
                 "clipfrac": ((ratios - 1.0).abs() > loss.clip_coef).float().mean(),
                 "importance": ratios.mean(),
                 **regularization,
+                **others,
             }
         return total, terms
+
+    def _remember_hidden(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._hidden = inputs[0]
+
+    def _other_losses(
+        self,
+        experience: Experience,
+        rows: Tensor | slice,
+        *,
+        returns: Tensor,
+        logits: Tensor,
+        logprobs: Tensor,
+        values: Tensor,
+    ) -> tuple[Tensor | None, dict[str, Tensor]]:
+        """The plan's losses beside PPO's: (weighted sum or None, each by name)."""
+        if not len(self._terms):
+            return None, {}
+        shape = returns.shape
+        batch = Minibatch(
+            observations=experience.observations[rows].to(self._device),
+            actions=experience.actions[rows],
+            rewards=experience.rewards[rows],
+            dones=experience.dones[rows],
+            resets=experience.resets[rows],
+            old_logprobs=experience.logprobs[rows],
+            returns=returns,
+            logits=logits.view(*shape, -1),
+            logprobs=logprobs.view(shape),
+            values=values,
+            hidden=self._hidden.float().view(*shape, -1),
+            generator=self._generator,
+            epoch=self._epoch,
+        )
+        return self._terms.weighted(batch, self.agent_steps)
 
     def _weight_losses(self) -> dict[str, Tensor]:
         """Sums of squares over all weights, where they count: of the weights, of their way from the initial ones."""

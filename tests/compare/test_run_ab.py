@@ -121,6 +121,25 @@ def test_a_control_runs_an_arm_against_itself(tmp_path, fake):
     assert fake(*arguments, "--aa", "puffer", "--stop-when-decided", "--resume")[0] == EXIT_UNUSABLE_INPUT
 
 
+def test_the_ladder_says_which_difference_matters(tmp_path, fake, monkeypatch):
+    out = tmp_path / "out"
+    arguments = [*write_configs(tmp_path), "--seeds", 2, "--total-agent-steps", 320, "--out", out]
+    # Every rule as PuffeRL has it, but for the rewards: one group is left beside the worlds.
+    rules = "sampling: multinomial\n  advantage_refresh: minibatch\n  actor_advantage: cached\n  truncation: ignore\n"
+    rules += "  rollout_state: reset\n  reset_state_on_done: false\n  row_end: ignore\n  training_state: zeros\n"
+    tiny = tmp_path / "tiny.yaml"
+    tiny.write_text(tiny.read_text() + "  " + rules)
+    status, said, _ = fake(*arguments, "--ladder", "--jobs", 4)
+    ladder = summary(out)["ladder"]
+    groups = [step["group"] for step in ladder["steps"]]
+    assert status == 0 and groups[0] == "trainer" and "rewards" in groups
+    assert ladder["start"] + sum(step["value"] for step in ladder["steps"]) == pytest.approx(ladder["end"])
+    assert f"The ladder adds {2 * (2 ** (len(groups) - 1) - 1)} runs to 4" in said
+    assert "Which difference matters" in (out / "report.html").read_text()
+    with open_store(out / "results.duckdb", read_only=True) as connection:
+        assert ("ladder-none",) in connection.execute("SELECT DISTINCT arm FROM runs").fetchall()
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

@@ -137,8 +137,9 @@ def test_a_clean_pair_has_no_error_and_no_row_finding() -> None:
 def declared_ids() -> set[str]:
     """Every id that the code can emit, from its source."""
     found = set()
-    for name in ("findings.py", "puffer_sizes.py", "native_sizes.py"):
-        for node in ast.walk(ast.parse((ROOT / "metta_puffer" / "config" / name).read_text())):
+    sources = (ROOT / "metta_puffer" / "config").glob("*_*.py")
+    for source in sources:
+        for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 if called in ("Finding", "problem"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from metta_puffer.config.plan import RunPlan, SchedulePlan
+from metta_puffer.config.plan import LossTermPlan, RunPlan, SchedulePlan
 from metta_puffer.native import checkpoints
 from metta_puffer.native.trainer import train
 from metta_puffer.tracking.jsonl import JsonlSink, read_records
@@ -66,6 +66,7 @@ SETTINGS = {
         "batch__minibatch_segments": 18,
     },
     "truncating": {"env__game_options": {"truncates": True, "length": 5}},
+    "with a loss of its own": {"losses": (LossTermPlan(name="contrastive", coef=0.1),)},
     "muon": {"optimizer__type": "muon"},
     "schedule-free": {"optimizer__type": "adamw_schedulefree"},
     "scheduled, held to the start": {
