@@ -49,6 +49,11 @@ class RunView:
                 self.scores.append(record.values["score"])
                 self.scored_at.append(record.agent_steps)
 
+    @property
+    def doing(self) -> str:
+        """Its state, telling training from the evaluation of its policies that follows."""
+        return "evaluating" if self.state == "running" and self.agent_steps >= self.budget else self.state
+
     def started(self) -> None:
         self.state = "running"
 
@@ -135,7 +140,7 @@ class PlainDisplay:
         for view in views:
             if view.state == "running" and now - self._spoken[view.run.run_id] >= PLAIN_SECONDS:
                 self._spoken[view.run.run_id] = now
-                self._say(f"{view.run.run_id}: {line(view)}")
+                self._say(f"{view.run.run_id}: {'' if view.doing == 'running' else view.doing + ', '}{line(view)}")
 
         if now - self._stood >= STANDING_SECONDS and (stands := standing(views)):
             self._stood = now
@@ -229,7 +234,7 @@ def table(views: Sequence[RunView]) -> Table:
         result.add_row(
             view.run.arm,
             str(view.run.seed),
-            view.state,
+            view.doing,
             ProgressBar(total=view.budget, completed=min(view.agent_steps, view.budget), width=20),
             f"{view.agent_steps:,} / {view.budget:,}",
             "–" if rate is None else f"{rate:,.0f}",

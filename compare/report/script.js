@@ -6,7 +6,7 @@
   const tip = document.getElementById("tip");
   const colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7"];
   const dashes = ["", "9 5", "3 4", "12 4 3 4"];
-  const state = { measure: "score", axis: "agent_steps", band: "spread", seeds: true };
+  const state = { measure: "smoothed", axis: "agent_steps", band: "spread", seeds: true };
   const measure = () => data.measures[state.measure] || { runs: [], means: { [state.axis]: [] } };
 
   const make = (name, attributes, parent, text) => {

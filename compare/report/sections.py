@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from compare.curves import SMOOTHING
 from compare.evaluation import PREFIX
 from compare.plan import arithmetic, differences
 from compare.progress import duration
-from compare.report.data import MEASURES, chart_data
+from compare.report.data import MEASURES, shown_measures
 from compare.report.ladder import ladder_section
 from compare.report.parts import estimate, number, section, table
 from compare.results import Results, RunResults
@@ -126,8 +127,7 @@ def _curves(results: Results) -> str:
 
     axes = [("agent_steps", "agent-steps"), ("wall_seconds", "wall-clock"), ("gradient_updates", "gradient updates")]
     bands = [("spread", "±1 sd over seeds"), ("interval", "95 % interval of the mean")]
-    shown = chart_data(results)["measures"]
-    measures = choices("measure", "measure", [(name, text) for name, text in MEASURES.items() if name in shown])
+    measures = choices("measure", "measure", [(name, MEASURES[name]) for name in shown_measures(results)])
     keys = "".join(f"<span>{_arm_key(results, index)}</span>" for index in range(len(results.arms)))
     if results.random_score is not None:
         keys += '<span><span class="key random"></span>random policy</span>'
@@ -140,9 +140,10 @@ def _curves(results: Results) -> str:
     return section(
         "curves",
         "Learning curves",
-        "Training return: mean return per agent of the episodes that ended since the point before. Held-out maps: the "
+        "Training return: mean return per agent of the episodes that ended, over the "
+        f"{SMOOTHING:.0%} of agent-steps before each point; unsmoothed: since the point before. Held-out maps: the "
         "frozen policy on maps that no training draws, the same for every run. Bold: mean over finished seeds where "
-        "all of them have a value. Thin: single seeds, unsmoothed. Hover or touch for values.",
+        "all of them have a value. Thin: single seeds. Hover or touch for values.",
         body,
     )
 
