@@ -43,9 +43,11 @@ def load_puffer(
             problems.append(_unknown_override(key, value, known))
             continue
         given[dotted] = Entry(literal(value.strip()) if isinstance(value, str) else value, OVERRIDE)
+    layered = _layered([*layers, given], known)
+    problems += _sweep_problems(layered, known)
     return _load(
         PufferConfig,
-        _layered([*layers, given], known),
+        layered,
         path,
         open_sections=puffer_model.OPEN_SECTIONS,
         dead=puffer_model.DEAD_KEYS,
@@ -114,6 +116,28 @@ def raise_unread(loaded: Loaded[Any]) -> list[Problem]:
         for unread in loaded.unread
         if not unread.known
     ]
+
+
+_SWEEP_ENTRIES = ("distribution", "min", "max", "mean", "scale")  # of one [sweep.SECTION.KEY]
+
+
+def _sweep_problems(raw: Raw, known: Collection[str]) -> list[Problem]:
+    """Swept keys that do not exist, and entries of theirs that pufferlib.sweep does not know."""
+    problems = []
+    for dotted, entry in raw.items():
+        swept, _, name = dotted.removeprefix("sweep.").rpartition(".")
+        if not dotted.startswith("sweep.") or not swept:
+            continue
+        if name not in _SWEEP_ENTRIES:
+            hint = did_you_mean(name, _SWEEP_ENTRIES)
+            remedy = f"use {', '.join(_SWEEP_ENTRIES)}"
+            problems.append(Problem(f"no entry of a swept key.{hint}", remedy, dotted, entry.value, entry.source))
+        elif name == "distribution" and _closed(swept, known, puffer_model.OPEN_SECTIONS):
+            hint = did_you_mean(swept, known)
+            problems.append(
+                Problem(f"sweeps a key that does not exist.{hint}", "correct it", dotted, None, entry.source)
+            )
+    return problems
 
 
 def _layered(layers: Iterable[Raw], known: Collection[str]) -> Raw:

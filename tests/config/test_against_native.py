@@ -1,5 +1,6 @@
 """Predictions against our own native trainer, run for two epochs on tiny worlds."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from metta_puffer.tracking.schema import MetricRecord
 from tests.config.conftest import CONFIGS
 from tests.native.toys import RecallEnv
 
+EXAMPLES = int(os.environ.get("AUDIT_EXAMPLES", "3000"))  # of each long test
 MACHINE = Machine(physical_cores=64, logical_cpus=64, gpus=0)
 METTA = CONFIGS / "native" / "metta.yaml"
 EPOCHS = 2
@@ -162,7 +164,7 @@ def test_the_draws_reach_every_outcome(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=3000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(shape=shapes())
 def test_many_shapes(shape: dict[str, Any], tmp_path: Path) -> None:
     check(shape, tmp_path)
