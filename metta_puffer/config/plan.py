@@ -21,7 +21,7 @@ class EnvPlan(Frozen):
 
     game: str
     game_options: dict[str, Any] = {}
-    engine: EngineName = "published"
+    engine: EngineName = "native"
     agents_per_env: int  # of one environment object: agents of a world times worlds_per_env
     envs: int  # environment objects really built, not the number asked for
     worlds_per_env: int = 1  # worlds that one environment object steps (num_worlds of MettaPufferEnv)
