@@ -15,7 +15,7 @@ from compare import rundir
 from compare.adding import added_runs, parse_addition, remember
 from compare.baseline import random_baseline
 from compare.ladder import Ladder, plan_ladder
-from compare.plan import ARMS, RUNS_FOLDER, Request, audit_findings, plan_runs
+from compare.plan import ARMS, RUNS_FOLDER, BudgetAxis, Request, audit_findings, plan_runs
 from compare.progress import display_for
 from compare.provenance import provenance
 from compare.rundir import Run
@@ -38,12 +38,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--puffer", type=Path, required=True, metavar="FILE.ini", help="configuration of arm puffer")
     result.add_argument("--native", type=Path, required=True, metavar="FILE.yaml", help="configuration of arm native")
     result.add_argument("--seeds", type=int, required=True, metavar="N", help="runs an arm, with seeds 0 to N-1")
-    result.add_argument(
-        "--total-agent-steps",
-        type=int,
-        required=True,
-        metavar="N",
-        help="budget of each run; an agent acting once is 1",
+    budget = result.add_mutually_exclusive_group(required=True)
+    budget.add_argument(
+        "--total-agent-steps", type=int, metavar="N", help="budget of each run; an agent acting once is 1"
+    )
+    budget.add_argument(
+        "--total-gradient-updates", type=int, metavar="N", help="budget of each run in optimizer steps instead"
     )
     result.add_argument("--out", type=Path, required=True, metavar="DIR", help="where runs and results go")
     result.add_argument("--resume", action="store_true", help="go on in DIR: finished runs stay, partial ones continue")
@@ -97,11 +97,13 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         if getattr(options, key) < 0:
             name = "--" + key.replace("_", "-")
             raise UserError("must not be negative", key=name, value=getattr(options, key), remedy="0 means none")
+    axis: BudgetAxis = "agent_steps" if options.total_gradient_updates is None else "gradient_updates"
     request = Request(
         puffer=options.puffer,
         native=options.native,
         seeds=options.seeds,
-        total_agent_steps=options.total_agent_steps,
+        budget=options.total_agent_steps if axis == "agent_steps" else options.total_gradient_updates,
+        axis=axis,
         out=options.out,
         engine=options.engine,
         control=options.aa,
@@ -133,7 +135,7 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         from compare.outputs import write_outputs
         from compare.sequential import EarlyStop
 
-        stop = EarlyStop(runs) if options.stop_when_decided else None
+        stop = EarlyStop(runs, axis) if options.stop_when_decided else None
         if ladder:
             console.print(
                 f"The ladder adds {len(ladder.runs)} runs to {len(runs)}: {len(ladder.rungs)} mixtures of "
@@ -158,6 +160,7 @@ def compare(options: argparse.Namespace, console: Console) -> int:
             provenance=made,
             findings=findings,
             confidence=confidence,
+            axis=axis,
             ladder=ladder,
         )
     console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)

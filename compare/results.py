@@ -13,7 +13,7 @@ import numpy as np
 
 from compare import rundir
 from compare.baseline import same_worlds, worlds_of
-from compare.curves import Curve, Floats, align, curve
+from compare.curves import Axis, Curve, Floats, align, curve
 from compare.evaluation import EVALUATIONS_FILE, MODES, PREFIX
 from compare.ladder import Attribution, Ladder, attribute
 from compare.plan import arithmetic, differences
@@ -48,9 +48,9 @@ class RunResults:
         name = {"finished": rundir.RESULT_FILE, "failed": rundir.FAILURE_FILE}.get(status)
         return cls(run, status, records, evaluations, rundir.read_json(run.dir / name) or {} if name else {})
 
-    @cached_property
-    def scores(self) -> Curve:
-        return curve(self.records)
+    def scores(self, axis: Axis) -> Curve | None:
+        """Its curve, None for a run that is not finished."""
+        return curve(self.records, axis) if self.status == "finished" else None
 
     @property
     def agent_steps(self) -> int:
@@ -112,18 +112,19 @@ class Results:
     provenance: dict[str, Any]
     findings: list[dict[str, Any]] = field(default_factory=list)  # of the audit of both configurations
     confidence: float = 0.95  # of the verdicts
+    axis: Axis = "agent_steps"  # what the arms were given equal budgets of
     ladder: LadderResults | None = None
 
     def of(self, arm: str) -> list[RunResults]:
         return [result for result in self.runs if result.run.arm == arm]
 
     def aligned(self, a: str, b: str) -> tuple[Floats, tuple[Floats, Floats]]:
-        """Grid in agent-steps inside the range of both arms, and their curves on it, [seeds, points] each.
+        """Grid on `axis` inside the range of both arms, and their curves on it, [seeds, points] each.
 
         Runs that are not finished are rows of NaN. Without any common range there is one point, unknown to all.
         """
         runs = [*self.of(a), *self.of(b)]
-        grid, rows = align([run.scores if run.status == "finished" else None for run in runs])
+        grid, rows = align([run.scores(self.axis) for run in runs])
         if not len(grid):
             grid, rows = np.zeros(1), np.full((len(runs), 1), np.nan)
         return grid, (rows[: len(self.of(a))], rows[len(self.of(a)) :])
@@ -165,7 +166,7 @@ class Results:
         ends = [self.of(arm) for arm in self.arms[:2]]
         rungs = [*ends, *self.ladder.rungs.values()]
         flat = [run for rung in rungs for run in rung]
-        grid, rows = align([run.scores if run.status == "finished" else None for run in flat])
+        grid, rows = align([run.scores(self.axis) for run in flat])
         if not len(grid) or not np.isfinite(rows).all():
             return None
         puffer, native, *mixed = np.split(final_scores(rows), np.cumsum([len(rung) for rung in rungs])[:-1])
@@ -218,7 +219,12 @@ class Results:
         plans = [self.of(arm)[0].run.plan for arm in self.arms]
         return finite(
             {
-                "verdict": {"result": self.winner, "sentence": self.sentence, **asdict(self.verdict)},
+                "verdict": {
+                    "result": self.winner,
+                    "axis": self.axis,
+                    "sentence": self.sentence,
+                    **asdict(self.verdict),
+                },
                 "other_verdicts": [
                     {"a": a, "b": b, "sentence": verdict.sentence(a, b), **asdict(verdict)}
                     for (a, b), verdict in self.other_verdicts.items()
@@ -271,11 +277,12 @@ def _problem(result: RunResults) -> str | None:
         return f"{name} failed ({result.outcome.get('how')}); see {result.run.log}"
     if result.status != "finished":
         return f"{name} is not finished; --resume goes on with it"
-    if not len(result.scores.x):
+    scored = [record.values["score"] for record in result.records if "score" in record.values]
+    if not scored:
         return (
             f"{name} has no score: no episode ended in its {result.agent_steps:,} agent-steps; give it a larger budget"
         )
-    if not np.isfinite(result.scores.y).all():
+    if not np.isfinite(scored).all():
         return f"{name} has scores that are not numbers: it diverged"
     return None
 
@@ -287,6 +294,7 @@ def read_results(
     *,
     findings: Sequence[dict[str, Any]] = (),
     confidence: float = 0.95,
+    axis: Axis = "agent_steps",
     ladder: Ladder | None = None,
 ) -> Results:
     """Of `runs`, arms in the order of their first runs."""
@@ -295,9 +303,8 @@ def read_results(
     if ladder is not None:
         rungs = {mixture: [RunResults.read(run) for run in rung] for mixture, rung in ladder.rungs.items()}
         walked = LadderResults(ladder.groups, rungs)
-    return Results(
-        arms, [RunResults.read(run) for run in runs], random_score, provenance, list(findings), confidence, walked
-    )
+    read = [RunResults.read(run) for run in runs]
+    return Results(arms, read, random_score, provenance, list(findings), confidence, axis, walked)
 
 
 def finite(value: Any) -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy.typing as npt
 
 from compare import rundir
+from compare.curves import Axis
 from compare.results import read_results
 from compare.rundir import Run
 from compare.statistics import Verdict, compare_arms
@@ -57,8 +58,8 @@ def first_decision(
 class EarlyStop:
     """Watches the runs of two arms; `look` is the one that the comparison ends with."""
 
-    def __init__(self, runs: Sequence[Run], confidence: float = 0.95) -> None:
-        self._runs = runs
+    def __init__(self, runs: Sequence[Run], axis: Axis, confidence: float = 0.95) -> None:
+        self._runs, self._axis = runs, axis
         self._waiting = looks(1 + max(run.seed for run in runs), confidence)
         self.look = self._waiting[-1]
 
@@ -70,7 +71,10 @@ class EarlyStop:
             if any(rundir.status(run) != "finished" for run in seen):
                 return False
             del self._waiting[0]
-            if read_results(seen, None, {}, confidence=look.confidence).verdict.decision != "undecided":
+            if (
+                read_results(seen, None, {}, confidence=look.confidence, axis=self._axis).verdict.decision
+                != "undecided"
+            ):
                 self.look, self._waiting = look, []
         return not self._waiting
 

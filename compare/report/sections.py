@@ -9,6 +9,7 @@ import numpy as np
 
 from compare.curves import SMOOTHING
 from compare.evaluation import PREFIX
+from compare.figure import TITLES
 from compare.plan import arithmetic, differences
 from compare.progress import duration
 from compare.report.data import MEASURES, shown_measures
@@ -85,8 +86,8 @@ def _verdict(results: Results) -> str:
     return section(
         "verdict",
         "How sure is that?",
-        f"Final score: mean over the last tenth of the run's agent-steps. Difference: {b} minus {a}, with the "
-        f"{percent} interval of Welch's t test. An interval that crosses zero means that the runs do not tell the "
+        f"Final score: mean over the last tenth of the run's {TITLES[results.axis]}. Difference: {b} minus {a}, with "
+        f"the {percent} interval of Welch's t test. An interval that crosses zero means that the runs do not tell the "
         "arms apart, not that the arms are equal.",
         _difference_bar(results) + table(head, rows, 1) + "<h3>More measures</h3>" + measures + held_out + others,
     )
