@@ -1,7 +1,5 @@
 """The LSTM between encoding and heads."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
@@ -20,13 +18,16 @@ class LSTMCore(Core):
                 nn.init.orthogonal_(parameter)
             else:
                 nn.init.zeros_(parameter)
+        # The layer's own parameters, within torch.compile's reach: it refuses to touch an nn.LSTM.
+        self._weights: tuple[Tensor, ...] = tuple(self.lstm.all_weights[0])
 
     def step(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        weights: Sequence[Tensor] = self.lstm.all_weights[0]
-        h, c = torch.lstm_cell(x, (h, c), *weights)
+        h, c = torch.lstm_cell(x, (h, c), *self._weights)
         return h, h, c
 
     def sequence(self, x: Tensor, h: Tensor, c: Tensor, resets: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        if torch.compiler.is_compiling():
+            return self._unrolled(x, h, c, resets)
         horizon = x.shape[1]
         starts = [0]
         if resets is not None:
@@ -41,3 +42,14 @@ class LSTMCore(Core):
             h, c = h_last[0], c_last[0]
             outputs.append(out)
         return (outputs[0] if len(outputs) == 1 else torch.cat(outputs, dim=1)), h, c
+
+    def _unrolled(self, x: Tensor, h: Tensor, c: Tensor, resets: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """`sequence` as a graph: torch.compile traces neither an nn.LSTM nor stretches of unknown length."""
+        outputs = []
+        for t in range(x.shape[1]):
+            if resets is not None:
+                keep = (resets[:, t] == 0).to(h.dtype)[:, None]
+                h, c = h * keep, c * keep
+            out, h, c = self.step(x[:, t], h, c)
+            outputs.append(out)
+        return torch.stack(outputs, dim=1), h, c

@@ -1,6 +1,7 @@
 """More that every registered policy owes: what it says of itself, what it is given and how it is compiled."""
 
 import re
+from copy import deepcopy
 
 import pytest
 import torch
@@ -77,7 +78,21 @@ def test_bfloat16_comes_near_float32(name: str) -> None:
     torch.testing.assert_close(rough.float(), values, rtol=0.1, atol=0.1)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_is_a_policy_of_its_own(name: str) -> None:
+    """Stepping reads the weights of the copy, as its sequences do."""
+    policy = build_policy(PolicyPlan(name=name), game_env())
+    tokens = random_tokens(torch.Generator().manual_seed(5), 2, 1)
+    copy = deepcopy(policy)
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.zero_()
+        torch.testing.assert_close(copy.forward_eval(tokens[:, 0], {})[1], copy(tokens, {})[1], rtol=1e-5, atol=1e-5)
+    assert copy.forward_eval(tokens[:, 0], {})[1].any()
+
+
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", NAMES)
 def test_compiled_it_computes_the_same(name: str) -> None:
     torch._dynamo.reset()
@@ -87,13 +102,14 @@ def test_compiled_it_computes_the_same(name: str) -> None:
     resets[1, 1] = 1
     logits, values = policy(tokens, {"resets": resets})
     gradients = torch.autograd.grad(values.sum(), policy.critic.weight)
-    compiled_logits, compiled_values = torch.compile(policy)(tokens, {"resets": resets})
+    # As one graph, which PuffeRL asks for by default.
+    compiled_logits, compiled_values = torch.compile(policy, fullgraph=True)(tokens, {"resets": resets})
     torch.testing.assert_close(compiled_logits, logits, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(compiled_values, values, rtol=1e-5, atol=1e-5)
     compiled = torch.autograd.grad(compiled_values.sum(), policy.critic.weight)
     torch.testing.assert_close(compiled, gradients, rtol=1e-4, atol=1e-4)
 
-    act, eager_state, state = torch.compile(policy.forward_eval), {}, {}  # type: ignore[var-annotated]
+    act, eager_state, state = torch.compile(policy.forward_eval, fullgraph=True), {}, {}  # type: ignore[var-annotated]
     for t in range(2):
         _, value = policy.forward_eval(tokens[:, t], eager_state)
         torch.testing.assert_close(act(tokens[:, t], state)[1], value, rtol=1e-5, atol=1e-5)
