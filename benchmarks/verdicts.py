@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from compare.sequential import first_decision
 from compare.statistics import Verdict, compare_arms, detectable_effect
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "statistics.md"
@@ -91,6 +92,18 @@ def power(shape: str, seeds: int, effect: float) -> float:
     return sum(verdict.decision == "b" for verdict in verdicts(shape, seeds, effect, comparisons)) / comparisons
 
 
+def stopped_early(shape: str, seeds: int) -> tuple[float, float]:
+    """Shares of equal arms told apart on the way to `seeds`: by the looks of compare.sequential; by testing after
+    every seed at the full error."""
+    rng = np.random.default_rng([seeds, 2, *shape.encode()])
+    careful = naive = 0
+    for _ in range(COMPARISONS // 2):
+        a, b = (SHAPES[shape](rng, seeds)[:, None] for _ in range(2))
+        careful += first_decision(a, b)[1].decision != "undecided"
+        naive += any(compare_arms(a[:n], b[:n]).decision != "undecided" for n in range(3, seeds + 1))
+    return careful / (COMPARISONS // 2), naive / (COMPARISONS // 2)
+
+
 def tables() -> str:
     def percent(share: float) -> str:
         return f"{100 * share:.1f} %"
@@ -99,12 +112,12 @@ def tables() -> str:
     rule = "|---" * (len(SEEDS) + 1) + "|"
     alarms = {shape: [false_alarms(shape, seeds) for seeds in SEEDS] for shape in SHAPES}
     lines = [f"Decisions between equal arms, {COMPARISONS:,} comparisons a cell (promised: at most 5 %):", ""]
-    lines += ["| scores" + head, rule]
+    lines += ["| scores " + head, rule]
     lines += [
         f"| {shape} | " + " | ".join(percent(cell.decided) for cell in row) + " |" for shape, row in alarms.items()
     ]
     lines += ["", "95 % interval of the difference that leaves the truth out, Welch's as reported:", ""]
-    lines += ["| scores" + head, rule]
+    lines += ["| scores " + head, rule]
     lines += [
         f"| {shape} | " + " | ".join(percent(cell.difference_missed) for cell in row) + " |"
         for shape, row in alarms.items()
@@ -112,17 +125,21 @@ def tables() -> str:
     bootstrap = " | ".join(percent(percentile_bootstrap_misses(seeds)) for seeds in SEEDS)
     lines += [f"| *percentile bootstrap, normal, for contrast* | {bootstrap} |"]
     lines += ["", "95 % interval of the probability of improvement that leaves one half out:", ""]
-    lines += ["| scores" + head, rule]
+    lines += ["| scores " + head, rule]
     lines += [
         f"| {shape} | " + " | ".join(percent(cell.probability_missed) for cell in row) + " |"
         for shape, row in alarms.items()
     ]
     lines += ["", f"True differences that are found, normal scores, {COMPARISONS // 2:,} comparisons a cell:", ""]
-    lines += ["| difference in standard deviations" + head, rule]
+    lines += ["| difference in standard deviations " + head, rule]
     for effect in EFFECTS:
         lines.append(f"| {effect:g} | " + " | ".join(percent(power("normal", seeds, effect)) for seeds in SEEDS) + " |")
     smallest = " | ".join(f"{detectable_effect(seeds, seeds, 0.05):.2f}" for seeds in SEEDS)
     lines += [f"| *found 4 times in 5, as the verdict announces* | {smallest} |"]
+    lines += ["", f"Equal arms told apart on the way to 20 seeds, {COMPARISONS // 2:,} comparisons a row:", ""]
+    lines += ["| scores | `--stop-when-decided` | *testing after every seed at 5 %, for contrast* |", "|---|---|---|"]
+    for shape in SHAPES:
+        lines.append(f"| {shape} | " + " | ".join(map(percent, stopped_early(shape, 20))) + " |")
     return "\n".join(lines)
 
 

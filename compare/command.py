@@ -14,14 +14,17 @@ from rich_argparse import RichHelpFormatter
 from compare import rundir
 from compare.adding import added_runs, parse_addition, remember
 from compare.baseline import random_baseline
-from compare.plan import Request, plan_runs
+from compare.ladder import Ladder, plan_ladder
+from compare.plan import ARMS, RUNS_FOLDER, BudgetAxis, Request, audit_findings, plan_runs
 from compare.progress import display_for
 from compare.provenance import provenance
+from compare.rundir import Run
 from compare.runs import physical_cores, run_all
 from compare.worker import EXIT_STOPPED
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
 
 EXIT_INCOMPLETE = 1
+CONFIDENCE = 0.95
 PROVENANCE_FILE = "provenance.json"
 
 
@@ -35,18 +38,33 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--puffer", type=Path, required=True, metavar="FILE.ini", help="configuration of arm puffer")
     result.add_argument("--native", type=Path, required=True, metavar="FILE.yaml", help="configuration of arm native")
     result.add_argument("--seeds", type=int, required=True, metavar="N", help="runs an arm, with seeds 0 to N-1")
-    result.add_argument(
-        "--total-agent-steps",
-        type=int,
-        required=True,
-        metavar="N",
-        help="budget of each run; an agent acting once is 1",
+    budget = result.add_mutually_exclusive_group(required=True)
+    budget.add_argument(
+        "--total-agent-steps", type=int, metavar="N", help="budget of each run; an agent acting once is 1"
+    )
+    budget.add_argument(
+        "--total-gradient-updates", type=int, metavar="N", help="budget of each run in optimizer steps instead"
     )
     result.add_argument("--out", type=Path, required=True, metavar="DIR", help="where runs and results go")
     result.add_argument("--resume", action="store_true", help="go on in DIR: finished runs stay, partial ones continue")
     result.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: physical cores)")
     result.add_argument(
         "--engine", choices=("published", "native"), help="engine of both arms (default: as configured)"
+    )
+    result.add_argument(
+        "--evaluations", type=int, default=4, metavar="N", help="frozen policies a run that play held-out maps (4)"
+    )
+    result.add_argument(
+        "--evaluation-episodes", type=int, default=4, metavar="N", help="episodes that each of them plays, twice (4)"
+    )
+    result.add_argument(
+        "--stop-when-decided", action="store_true", help="--seeds is the most; end early where a look at fewer decides"
+    )
+    result.add_argument(
+        "--ladder", action="store_true", help="also run mixtures of both arms' settings and say which of them matter"
+    )
+    result.add_argument(
+        "--aa", choices=ARMS, metavar="ARM", help="control: run puffer or native against itself, with other seeds"
     )
     result.add_argument(
         "--add",
@@ -72,24 +90,38 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def compare(options: argparse.Namespace, console: Console) -> int:
-    jobs = options.jobs or physical_cores()
+    jobs = physical_cores() if options.jobs is None else options.jobs
     if jobs < 1:
         raise UserError("must be at least 1", key="--jobs", value=jobs, remedy="leave it out to use every core")
-    runs = plan_runs(
-        Request(
-            puffer=options.puffer,
-            native=options.native,
-            seeds=options.seeds,
-            total_agent_steps=options.total_agent_steps,
-            out=options.out,
-            engine=options.engine,
-        )
+    for key in ("evaluations", "evaluation_episodes"):
+        if getattr(options, key) < 0:
+            name = "--" + key.replace("_", "-")
+            raise UserError("must not be negative", key=name, value=getattr(options, key), remedy="0 means none")
+    axis: BudgetAxis = "agent_steps" if options.total_gradient_updates is None else "gradient_updates"
+    request = Request(
+        puffer=options.puffer,
+        native=options.native,
+        seeds=options.seeds,
+        budget=options.total_agent_steps if axis == "agent_steps" else options.total_gradient_updates,
+        axis=axis,
+        out=options.out,
+        engine=options.engine,
+        control=options.aa,
+        marks=options.evaluations,
     )
+    for key in ("aa", "ladder"):
+        if getattr(options, key) and options.stop_when_decided:
+            raise UserError(
+                "needs all seeds", key=f"--{key}", remedy=f"leave out either --{key} or --stop-when-decided"
+            )
+    runs, findings = plan_runs(request), audit_findings(request)
+    ladder = _plan_ladder(runs, options.out) if options.ladder else None
     with ExitStack() as stack:
         _open_folder(options.out, resume=options.resume)
         stack.enter_context(rundir.locked(options.out, wait=False))
         added = added_runs([parse_addition(text) for text in options.add], runs, options.out)
-        for run in runs:
+        wanted = [*runs, *(ladder.runs if ladder else [])]
+        for run in wanted:
             rundir.claim(run)
         remember(added, options.out)
         made = provenance()
@@ -97,18 +129,54 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         baseline = random_baseline(runs[0].plan.env, options.out)
         console.print(f"The random policy scores {baseline.mean:.3f}.", highlight=False)
         group = options.out.resolve().name if options.wandb else None
-        completed = run_all(runs, jobs=jobs, display=display_for(console), wandb_group=group)
+        episodes = options.evaluation_episodes if options.evaluations else 0
+        display = display_for(console)
         # Imported on use: statistics, drawing and database take seconds that a wrong flag need not wait for.
         from compare.outputs import write_outputs
+        from compare.sequential import EarlyStop
 
-        results = write_outputs([*runs, *added], options.out, baseline, made)
+        stop = EarlyStop(runs, axis) if options.stop_when_decided else None
+        if ladder:
+            console.print(
+                f"The ladder adds {len(ladder.runs)} runs to {len(runs)}: {len(ladder.rungs)} mixtures of "
+                f"{', '.join(ladder.groups) or 'no differing settings'}.",
+                highlight=False,
+                soft_wrap=True,
+            )
+        completed = run_all(
+            wanted,
+            jobs=jobs,
+            display=display,
+            evaluation_episodes=episodes,
+            wandb_group=group,
+            enough=stop.enough if stop else lambda: False,
+        )
+        judged = stop.within(stop.look) if stop else runs
+        confidence = stop.look.confidence if stop else CONFIDENCE
+        results = write_outputs(
+            [*judged, *added],
+            options.out,
+            baseline,
+            provenance=made,
+            findings=findings,
+            confidence=confidence,
+            axis=axis,
+            ladder=ladder,
+        )
     console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)
+    if stop and stop.look.seeds < options.seeds:
+        console.print(f"Decided after {stop.look.seeds} of at most {options.seeds} seeds an arm.", highlight=False)
     console.print(results.sentence, highlight=False, markup=False, soft_wrap=True)
     for problem in results.problems:
         console.print(f"  - {problem}", highlight=False, markup=False, soft_wrap=True)
     if not completed:
         return EXIT_STOPPED
     return 0 if results.verdict.complete else EXIT_INCOMPLETE
+
+
+def _plan_ladder(runs: Sequence[Run], out: Path) -> Ladder:
+    puffer, native = ([run for run in runs if run.arm == arm] for arm in ARMS)
+    return plan_ladder(puffer, native, out / RUNS_FOLDER)
 
 
 def _open_folder(out: Path, *, resume: bool) -> None:

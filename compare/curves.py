@@ -13,6 +13,7 @@ from metta_puffer.tracking.schema import MetricRecord
 Axis = Literal["agent_steps", "wall_seconds", "gradient_updates"]
 AXES: tuple[Axis, ...] = ("agent_steps", "wall_seconds", "gradient_updates")
 GRID_POINTS = 200
+SMOOTHING = 0.05  # of a run's agent-steps
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,6 +31,30 @@ def curve(records: Sequence[MetricRecord], axis: Axis = "agent_steps", name: str
     moments = {float(getattr(record, axis)): record.values[name] for record in records if name in record.values}
     places = np.array(sorted(moments), dtype=np.float64)
     return Curve(places, np.array([moments[place] for place in places], dtype=np.float64))
+
+
+def smoothed(records: Sequence[MetricRecord], share: float = SMOOTHING, name: str = "score") -> list[MetricRecord]:
+    """The moments that hold `name`, its value replaced by the mean over the moments before, back to `share` of the
+    run's agent-steps. For drawing only: a moment often holds the return of a single world's episode."""
+    moments = [record for record in records if name in record.values]
+    places = np.array([record.agent_steps for record in moments], dtype=np.float64)
+    values = np.array([record.values[name] for record in moments])
+    reach = share * places[-1] if len(places) else 0.0
+    firsts = np.searchsorted(places, places - reach, side="right")
+    means = [float(values[first : index + 1].mean()) for index, first in enumerate(firsts)]
+    return [with_value(record, name, mean) for record, mean in zip(moments, means, strict=True)]
+
+
+def with_value(record: MetricRecord, name: str, value: float) -> MetricRecord:
+    """The record's moment with this value alone."""
+    return MetricRecord(
+        record.epoch,
+        record.agent_steps,
+        record.env_steps,
+        record.gradient_updates,
+        record.wall_seconds,
+        {name: value},
+    )
 
 
 def align(curves: Sequence[Curve | None], points: int = GRID_POINTS) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from compare.curves import AXES, Axis, align, curve
+from compare.curves import AXES, SMOOTHING, Axis, align, curve, smoothed
 from compare.results import Results, RunResults
 
 # Okabe and Ito's palette: told apart by the colour-blind, and in print by the dashes.
@@ -41,7 +41,8 @@ def draw(results: Results, folder: Path) -> None:
     if panels[0].get_legend_handles_labels()[0]:
         panels[0].legend(frameon=False, loc="upper left")
     figure.suptitle(
-        "Mean over seeds (bold), ±1 standard deviation (shaded), single seeds (thin)",
+        "Mean over seeds (bold), ±1 standard deviation (shaded), single seeds (thin); "
+        f"each point the mean over {SMOOTHING:.0%} of the agent-steps before it",
         fontsize=10,
     )
     for name in ("curves.png", "curves.svg"):
@@ -53,7 +54,7 @@ def draw(results: Results, folder: Path) -> None:
 
 def _draw_arm(panel: Axes, axis: Axis, runs: list[RunResults], arm: str, index: int) -> None:
     colour = COLOURS[index % len(COLOURS)]
-    curves = [curve(run.records, axis) for run in runs]
+    curves = [curve(smoothed(run.records), axis) for run in runs]
     for single in curves:
         panel.plot(single.x, single.y, color=colour, linewidth=0.7, alpha=0.45)
     finished = [c for c, run in zip(curves, runs, strict=True) if run.status == "finished" and len(c.x)]

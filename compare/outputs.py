@@ -6,16 +6,31 @@ from typing import Any
 
 from compare import figure
 from compare.baseline import Baseline
+from compare.curves import Axis
+from compare.ladder import Ladder
 from compare.report import write_report
 from compare.results import Results, read_results, write_summary
 from compare.rundir import Run
 from metta_puffer.tracking import store
 
 
-def write_outputs(runs: Sequence[Run], out: Path, baseline: Baseline, provenance: dict[str, Any]) -> Results:
+def write_outputs(
+    runs: Sequence[Run],
+    out: Path,
+    baseline: Baseline,
+    *,
+    provenance: dict[str, Any],
+    findings: Sequence[dict[str, Any]],
+    confidence: float = 0.95,
+    axis: Axis = "agent_steps",
+    ladder: Ladder | None = None,
+) -> Results:
     """Write results.duckdb, summary.json, curves.png, .svg and .csv, and report.html, each whole or not at all."""
-    results = read_results(runs, baseline.mean, provenance)
-    store.merge(out / "results.duckdb", [(result.row(out), result.records) for result in results.runs])
+    results = read_results(
+        runs, baseline.mean, provenance, findings=findings, confidence=confidence, axis=axis, ladder=ladder
+    )
+    everything = [*results.runs, *(results.ladder.runs if results.ladder else [])]
+    store.merge(out / "results.duckdb", [(run.row(out), run.records + run.evaluations) for run in everything])
     write_summary(results, out / "summary.json")
     figure.draw(results, out)
     figure.write_csv(results, out / "curves.csv")

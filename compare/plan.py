@@ -1,17 +1,26 @@
 """Which runs a comparison has: two arms, a number of seeds, one budget; and what differs between the arms."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from compare.rundir import Run
+from metta_puffer.config.audit import audit
+from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
 from metta_puffer.config.plan import EngineName, RunPlan
 from metta_puffer.config.resolver import resolve_native, resolve_puffer
+from metta_puffer.config.sides import native_side, puffer_side
 from metta_puffer.errors import UserError
 
 RUNS_FOLDER = "runs"
 ARMS = ("puffer", "native")
+BudgetAxis = Literal["agent_steps", "gradient_updates"]
+BUDGETS: dict[BudgetAxis, str] = {
+    "agent_steps": "--total-agent-steps",
+    "gradient_updates": "--total-gradient-updates",
+}
 # What a plan says about one run, not about its arm.
 PER_RUN = frozenset({"seed", "env.seed", "run_dir", "trainer", "notes"})
 
@@ -23,30 +32,61 @@ class Request:
     puffer: Path
     native: Path
     seeds: int
-    total_agent_steps: int
+    budget: int  # of each run, in units of `axis`
     out: Path
+    axis: BudgetAxis = "agent_steps"
     engine: EngineName | None = None  # None: as the configurations say
+    control: str | None = None  # the arm that also runs against itself, as an arm of its own with other seeds
+    marks: int = 0  # checkpoints a run, at equal shares of its budget; 0: as the configurations say
 
 
 def plan_runs(request: Request) -> list[Run]:
     """Every run, seed by seed, so that stopping early leaves pairs. Raises UserError for what cannot be run."""
-    for key, value in (("--seeds", request.seeds), ("--total-agent-steps", request.total_agent_steps)):
+    for key, value in (("--seeds", request.seeds), (BUDGETS[request.axis], request.budget)):
         if value < 1:
             raise UserError("must be at least 1", key=key, value=value, remedy="give a positive number")
     machine = Machine.detect()
-    return [_run(request, arm, seed, machine) for seed in range(request.seeds) for arm in ARMS]
+    runs: list[Run] = []
+    for seed in range(request.seeds):
+        runs += [_run(request, arm, arm, seed, machine) for arm in ARMS]
+        if request.control is not None:
+            again = f"{request.control}-again"
+            runs.append(_run(request, again, request.control, request.seeds + seed, machine))
+    return runs
 
 
-def _run(request: Request, arm: str, seed: int, machine: Machine) -> Run:
-    run_dir = str(request.out / RUNS_FOLDER / f"{arm}-seed{seed}")
-    engine = {} if request.engine is None else {"env.engine": request.engine}
-    if arm == "puffer":
-        overrides = {"train.seed": seed, "train.total_timesteps": request.total_agent_steps, **engine}
-        plan = resolve_puffer(request.puffer, overrides, run_dir=run_dir, machine=machine)
-    else:
-        overrides = {"seed": seed, "trainer.total_timesteps": request.total_agent_steps, **engine}
-        plan = resolve_native(request.native, overrides, run_dir=run_dir, machine=machine)
-    return Run(arm, seed, plan)
+def _run(request: Request, name: str, arm: str, seed: int, machine: Machine) -> Run:
+    run_dir = str(request.out / RUNS_FOLDER / f"{name}-seed{seed}")
+    resolve, path = (resolve_puffer, request.puffer) if arm == "puffer" else (resolve_native, request.native)
+    total = request.budget
+    if request.axis == "gradient_updates":
+        # What an update costs in agent-steps is the configuration's own: ask it first.
+        batch = resolve(path, _overrides(request, arm, seed), run_dir=run_dir, machine=machine).batch
+        rounds = math.ceil(request.budget / batch.gradient_updates_per_epoch)
+        total = rounds * batch.agent_steps_collected_per_epoch
+    plan = resolve(path, _overrides(request, arm, seed, total), run_dir=run_dir, machine=machine)
+    if request.marks:
+        interval = max(1, math.ceil(plan.batch.total_epochs / request.marks))
+        plan = plan.model_copy(update={"checkpoint_interval_epochs": interval})
+    return Run(name, seed, plan)
+
+
+def _overrides(request: Request, arm: str, seed: int, total: int | None = None) -> dict[str, Any]:
+    """Seed, engine, and a budget of `total` agent-steps; None leaves the configuration its own."""
+    prefix, trainer = ("train.", "train.") if arm == "puffer" else ("", "trainer.")
+    overrides: dict[str, Any] = {f"{prefix}seed": seed}
+    if total is not None:
+        overrides[f"{trainer}total_timesteps"] = total
+    return overrides if request.engine is None else {**overrides, "env.engine": request.engine}
+
+
+def audit_findings(request: Request) -> list[dict[str, Any]]:
+    """What metta-audit finds in the two configurations, with the comparison's budget and engine."""
+    machine = Machine.detect()
+    totals = [_run(request, arm, arm, 0, machine).plan.batch.total_timesteps for arm in ARMS]
+    puffer = puffer_side(load_puffer(request.puffer, _overrides(request, "puffer", 0, totals[0])), machine)
+    native = native_side(load_native(request.native, _overrides(request, "native", 0, totals[1])), machine)
+    return [vars(finding) for finding in audit(puffer, native).findings]
 
 
 def flat(plan: RunPlan) -> dict[str, Any]:

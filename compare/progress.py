@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
 
+import numpy as np
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -13,10 +14,14 @@ from rich.table import Table
 
 from compare import rundir
 from compare.rundir import Run
+from compare.statistics import probability_of_improvement
 from metta_puffer.tracking.jsonl import RecordTail
 
 RATE_RECORDS = 8  # agent-steps per second are measured over this many records
+CONFIDENCE = 0.95
+BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN_SECONDS = 15.0  # between two plain lines about the same run
+STANDING_SECONDS = 60.0  # between two about how the arms stand
 
 
 class RunView:
@@ -27,6 +32,7 @@ class RunView:
         self.state: str = rundir.status(run)
         self.agent_steps, self.how = 0, ""
         self.scores: list[float] = []
+        self.scored_at: list[int] = []  # agent-steps of each score
         self._tail = RecordTail(run.metrics)
         self._moments: deque[tuple[int, float]] = deque(maxlen=RATE_RECORDS)  # agent_steps, wall_seconds
         self.poll()
@@ -41,6 +47,12 @@ class RunView:
             self._moments.append((record.agent_steps, record.wall_seconds))
             if "score" in record.values:
                 self.scores.append(record.values["score"])
+                self.scored_at.append(record.agent_steps)
+
+    @property
+    def doing(self) -> str:
+        """Its state, telling training from the evaluation of its policies that follows."""
+        return "evaluating" if self.state == "running" and self.agent_steps >= self.budget else self.state
 
     def started(self) -> None:
         self.state = "running"
@@ -105,6 +117,7 @@ class PlainDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._spoken: dict[str, float] = {}
+        self._stood = time.monotonic()
 
     def __enter__(self) -> "PlainDisplay":
         return self
@@ -127,7 +140,11 @@ class PlainDisplay:
         for view in views:
             if view.state == "running" and now - self._spoken[view.run.run_id] >= PLAIN_SECONDS:
                 self._spoken[view.run.run_id] = now
-                self._say(f"{view.run.run_id}: {line(view)}")
+                self._say(f"{view.run.run_id}: {'' if view.doing == 'running' else view.doing + ', '}{line(view)}")
+
+        if now - self._stood >= STANDING_SECONDS and (stands := standing(views)):
+            self._stood = now
+            self._say(stands)
 
     def ended(self, view: RunView) -> None:
         self._say(failure_text(view) if view.state == "failed" else f"{view.run.run_id}: {view.state}, {line(view)}")
@@ -178,24 +195,52 @@ class LiveDisplay:
         self._console.print(stopping_text(count), markup=False)
 
 
+def sparkline(values: Sequence[float], width: int = 16) -> str:
+    """The course of the values in `width` characters, each the mean of its share, from the lowest to the highest."""
+    finite = np.array([value for value in values if np.isfinite(value)])
+    if not len(finite):
+        return ""
+    means = np.array([part.mean() for part in np.array_split(finite, min(width, len(finite)))])
+    span = np.ptp(means) or 1.0
+    return "".join(BLOCKS[int(level)] for level in (means - means.min()) / span * (len(BLOCKS) - 1))
+
+
+def standing(views: Sequence[RunView]) -> str:
+    """How the first two arms stand against each other now, where both have come; "" while one has no score."""
+    arms = list(dict.fromkeys(view.run.arm for view in views))[:2]
+    scored = [[view for view in views if view.run.arm == arm and view.scores] for arm in arms]
+    if len(arms) < 2 or not all(scored):
+        return ""
+    reached = min(view.scored_at[-1] for group in scored for view in group)
+    a, b = (np.array([np.interp(reached, view.scored_at, view.scores) for view in group]) for group in scored)
+    chance = probability_of_improvement(a, b, CONFIDENCE)
+    return (
+        f"After {reached:,} agent-steps a run of {arms[1]} is above one of {arms[0]} with probability "
+        f"{chance.value:.2f} (95 % interval {chance.low:.2f} to {chance.high:.2f})"
+    )
+
+
 def table(views: Sequence[RunView]) -> Table:
     result = Table(box=None, pad_edge=False)
     for title in ("arm", "seed", "", "progress"):
         result.add_column(title)
     for title in ("agent-steps", "per second", "ETA", "score"):
         result.add_column(title, justify="right")
+    result.add_column("")
+    result.caption, result.caption_justify = standing(views), "left"
     styles = {"running": "cyan", "finished": "green", "failed": "red"}
     for view in views:
         rate = view.agent_steps_per_second
         result.add_row(
             view.run.arm,
             str(view.run.seed),
-            view.state,
+            view.doing,
             ProgressBar(total=view.budget, completed=min(view.agent_steps, view.budget), width=20),
             f"{view.agent_steps:,} / {view.budget:,}",
             "–" if rate is None else f"{rate:,.0f}",
             duration(view.eta_seconds),
             f"{view.scores[-1]:.3f}" if view.scores else "–",
+            sparkline(view.scores),
             style=styles.get(view.state, "dim"),
         )
     return result

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -13,9 +13,12 @@ import numpy as np
 
 from compare import rundir
 from compare.baseline import same_worlds, worlds_of
-from compare.curves import Curve, Floats, align, curve
+from compare.curves import Axis, Curve, Floats, align, curve
+from compare.evaluation import EVALUATIONS_FILE, MODES, PREFIX
+from compare.ladder import Attribution, Ladder, attribute
 from compare.plan import arithmetic, differences
 from compare.rundir import Run, Status
+from compare.shapley import Mixture
 from compare.statistics import Verdict, compare_arms, final_scores
 from metta_puffer.errors import UserError
 from metta_puffer.tracking import store
@@ -30,6 +33,7 @@ class RunResults:
     run: Run
     status: Status
     records: list[MetricRecord]
+    evaluations: list[MetricRecord]  # of its frozen policies, oldest first
     outcome: dict[str, Any]  # of result.json, or of failure.json; empty while neither is there
 
     @classmethod
@@ -38,14 +42,15 @@ class RunResults:
         status = rundir.status(run)
         try:
             records = read_records(run.metrics)
+            evaluations = read_records(run.dir / EVALUATIONS_FILE)
         except UserError as error:
-            return cls(run, "failed", [], {"how": str(error), "log_tail": ""})
+            return cls(run, "failed", [], [], {"how": str(error), "log_tail": ""})
         name = {"finished": rundir.RESULT_FILE, "failed": rundir.FAILURE_FILE}.get(status)
-        return cls(run, status, records, rundir.read_json(run.dir / name) or {} if name else {})
+        return cls(run, status, records, evaluations, rundir.read_json(run.dir / name) or {} if name else {})
 
-    @cached_property
-    def scores(self) -> Curve:
-        return curve(self.records)
+    def scores(self, axis: Axis) -> Curve | None:
+        """Its curve, None for a run that is not finished."""
+        return curve(self.records, axis) if self.status == "finished" else None
 
     @property
     def agent_steps(self) -> int:
@@ -86,6 +91,18 @@ class RunResults:
 
 
 @dataclass(frozen=True)
+class LadderResults:
+    """The mixtures' runs of --ladder; `rungs` as in `compare.ladder.Ladder`."""
+
+    groups: list[str]
+    rungs: dict[Mixture, list[RunResults]]
+
+    @property
+    def runs(self) -> list[RunResults]:
+        return [run for rung in self.rungs.values() for run in rung]
+
+
+@dataclass(frozen=True)
 class Results:
     """A whole comparison. The first two of `arms` are the verdict's a and b; others are shown beside them."""
 
@@ -93,23 +110,27 @@ class Results:
     runs: list[RunResults]
     random_score: float | None  # of the random policy on the same worlds; None where it is unknown
     provenance: dict[str, Any]
+    findings: list[dict[str, Any]] = field(default_factory=list)  # of the audit of both configurations
+    confidence: float = 0.95  # of the verdicts
+    axis: Axis = "agent_steps"  # what the arms were given equal budgets of
+    ladder: LadderResults | None = None
 
     def of(self, arm: str) -> list[RunResults]:
         return [result for result in self.runs if result.run.arm == arm]
 
     def aligned(self, a: str, b: str) -> tuple[Floats, tuple[Floats, Floats]]:
-        """Grid in agent-steps inside the range of both arms, and their curves on it, [seeds, points] each.
+        """Grid on `axis` inside the range of both arms, and their curves on it, [seeds, points] each.
 
         Runs that are not finished are rows of NaN. Without any common range there is one point, unknown to all.
         """
         runs = [*self.of(a), *self.of(b)]
-        grid, rows = align([run.scores if run.status == "finished" else None for run in runs])
+        grid, rows = align([run.scores(self.axis) for run in runs])
         if not len(grid):
             grid, rows = np.zeros(1), np.full((len(runs), 1), np.nan)
         return grid, (rows[: len(self.of(a))], rows[len(self.of(a)) :])
 
     def compare(self, a: str, b: str) -> Verdict:
-        return compare_arms(*self.aligned(a, b)[1])
+        return compare_arms(*self.aligned(a, b)[1], confidence=self.confidence)
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -119,6 +140,37 @@ class Results:
     def other_verdicts(self) -> dict[tuple[str, str], Verdict]:
         """Of the pairs with a further arm in them. One by one, with no correction for their number."""
         return {pair: self.compare(*pair) for pair in combinations(self.arms, 2) if pair != self.arms[:2]}
+
+    @cached_property
+    def evaluation_verdicts(self) -> dict[str, Verdict]:
+        """By how actions were chosen: the last frozen policies compared. Empty where no run was evaluated."""
+        if not any(result.evaluations for result in self.runs):
+            return {}
+        return {
+            mode: compare_arms(
+                *(self._last_evaluations(arm, PREFIX + mode) for arm in self.arms[:2]), confidence=self.confidence
+            )
+            for mode in MODES
+        }
+
+    def _last_evaluations(self, arm: str, name: str) -> Floats:
+        """[seeds, 1]; NaN for a run that is not finished or was not evaluated."""
+        judged = [result.evaluations if result.status == "finished" else [] for result in self.of(arm)]
+        return np.array([[moments[-1].values[name] if moments else np.nan] for moments in judged])
+
+    @cached_property
+    def attribution(self) -> Attribution | None:
+        """Who made the difference between the first two arms; None without a ladder or with a run of it missing."""
+        if self.ladder is None:
+            return None
+        ends = [self.of(arm) for arm in self.arms[:2]]
+        rungs = [*ends, *self.ladder.rungs.values()]
+        flat = [run for rung in rungs for run in rung]
+        grid, rows = align([run.scores(self.axis) for run in flat])
+        if not len(grid) or not np.isfinite(rows).all():
+            return None
+        puffer, native, *mixed = np.split(final_scores(rows), np.cumsum([len(rung) for rung in rungs])[:-1])
+        return attribute(puffer, native, dict(zip(self.ladder.rungs, mixed, strict=True)), self.ladder.groups)
 
     @cached_property
     def final_scores(self) -> dict[str, float]:
@@ -145,7 +197,8 @@ class Results:
     @cached_property
     def problems(self) -> list[str]:
         """What keeps the verdict from being complete, or the arms from being comparable, and what to do about it."""
-        found = [problem for problem in map(_problem, self.runs) if problem]
+        runs = [*self.runs, *(self.ladder.runs if self.ladder else [])]
+        found = [problem for problem in map(_problem, runs) if problem]
         for arm in self.arms:
             first = self.of(arm)[0].run
             for other in (result.run for result in self.of(arm)[1:]):
@@ -166,11 +219,20 @@ class Results:
         plans = [self.of(arm)[0].run.plan for arm in self.arms]
         return finite(
             {
-                "verdict": {"result": self.winner, "sentence": self.sentence, **asdict(self.verdict)},
+                "verdict": {
+                    "result": self.winner,
+                    "axis": self.axis,
+                    "sentence": self.sentence,
+                    **asdict(self.verdict),
+                },
                 "other_verdicts": [
                     {"a": a, "b": b, "sentence": verdict.sentence(a, b), **asdict(verdict)}
                     for (a, b), verdict in self.other_verdicts.items()
                 ],
+                "evaluations": {
+                    mode: {"sentence": verdict.sentence(*self.arms[:2]), **asdict(verdict)}
+                    for mode, verdict in self.evaluation_verdicts.items()
+                },
                 "completeness": {"planned": len(self.runs), **by_status, "problems": self.problems},
                 "random_score": self.random_score,
                 "arms": {
@@ -186,6 +248,8 @@ class Results:
                     {"path": difference.path, **dict(zip(self.arms, difference.values, strict=True))}
                     for difference in differences(*plans)
                 ],
+                "ladder": asdict(self.attribution) if self.attribution else None,
+                "findings": self.findings,
                 "provenance": self.provenance,
             }
         )
@@ -197,6 +261,7 @@ class Results:
             "seed": result.run.seed,
             "status": result.status,
             "final_score": self.final_scores[result.run.run_id],
+            "evaluations": [{"agent_steps": moment.agent_steps, **moment.values} for moment in result.evaluations],
             "agent_steps": result.agent_steps,
             "gradient_updates": last.gradient_updates if last else 0,
             "wall_seconds": result.wall_seconds,
@@ -212,19 +277,34 @@ def _problem(result: RunResults) -> str | None:
         return f"{name} failed ({result.outcome.get('how')}); see {result.run.log}"
     if result.status != "finished":
         return f"{name} is not finished; --resume goes on with it"
-    if not len(result.scores.x):
+    scored = [record.values["score"] for record in result.records if "score" in record.values]
+    if not scored:
         return (
             f"{name} has no score: no episode ended in its {result.agent_steps:,} agent-steps; give it a larger budget"
         )
-    if not np.isfinite(result.scores.y).all():
+    if not np.isfinite(scored).all():
         return f"{name} has scores that are not numbers: it diverged"
     return None
 
 
-def read_results(runs: Sequence[Run], random_score: float | None, provenance: dict[str, Any]) -> Results:
+def read_results(
+    runs: Sequence[Run],
+    random_score: float | None,
+    provenance: dict[str, Any],
+    *,
+    findings: Sequence[dict[str, Any]] = (),
+    confidence: float = 0.95,
+    axis: Axis = "agent_steps",
+    ladder: Ladder | None = None,
+) -> Results:
     """Of `runs`, arms in the order of their first runs."""
     arms = tuple(dict.fromkeys(run.arm for run in runs))
-    return Results(arms, [RunResults.read(run) for run in runs], random_score, provenance)
+    walked = None
+    if ladder is not None:
+        rungs = {mixture: [RunResults.read(run) for run in rung] for mixture, rung in ladder.rungs.items()}
+        walked = LadderResults(ladder.groups, rungs)
+    read = [RunResults.read(run) for run in runs]
+    return Results(arms, read, random_score, provenance, list(findings), confidence, axis, walked)
 
 
 def finite(value: Any) -> Any:

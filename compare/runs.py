@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -53,20 +53,33 @@ def physical_cores() -> int:
     return psutil.cpu_count(logical=False) or os.cpu_count() or 1
 
 
-def run_all(runs: Sequence[Run], *, jobs: int, display: Display, wandb_group: str | None = None) -> bool:
-    """Run what is not finished yet, in claimed directories.
+def run_all(
+    runs: Sequence[Run],
+    *,
+    jobs: int,
+    display: Display,
+    evaluation_episodes: int = 0,
+    wandb_group: str | None = None,
+    enough: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Run what is not finished yet, in claimed directories, until `enough` says that no more runs are needed.
 
     Returns whether it came to the end, True, or was asked to stop, False.
     """
+    options = ["--evaluation-episodes", str(evaluation_episodes)]
+    if wandb_group is not None:
+        options += ["--wandb-group", wandb_group]
     views = [RunView(run) for run in runs]
     waiting = deque(view for view in views if view.state != "finished")
     running: dict[subprocess.Popen[bytes], RunView] = {}
     with stop_requests() as requests, display:
         try:
+            if enough():
+                waiting.clear()
             while running or (waiting and not requests.count):
                 while waiting and len(running) < jobs and not requests.count:
                     view = waiting.popleft()
-                    running[_start(view.run, jobs, wandb_group)] = view
+                    running[_start(view.run, jobs, options)] = view
                     view.started()
                     display.started(view)
                 told = requests.count
@@ -74,10 +87,14 @@ def run_all(runs: Sequence[Run], *, jobs: int, display: Display, wandb_group: st
                 if requests.count > told:
                     _stop(running, at_once=requests.count > 1)
                     display.stopping(len(running))
-                for process in [process for process in running if _exited(process)]:
+                over = [process for process in running if _exited(process)]
+                for process in over:
                     view = running.pop(process)
                     _ended(process, view)
                     display.ended(view)
+                if over and (waiting or running) and enough():
+                    waiting.clear()
+                    _stop(running, at_once=False)
                 for view in running.values():
                     view.poll()
                 display.update(views)
@@ -86,14 +103,12 @@ def run_all(runs: Sequence[Run], *, jobs: int, display: Display, wandb_group: st
     return not requests.count
 
 
-def _start(run: Run, jobs: int, wandb_group: str | None) -> subprocess.Popen[bytes]:
+def _start(run: Run, jobs: int, options: Sequence[str]) -> subprocess.Popen[bytes]:
     (run.dir / rundir.FAILURE_FILE).unlink(missing_ok=True)
     threads = str(max(1, physical_cores() // jobs))
     environment = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)}
     environment["PYTHONUNBUFFERED"] = "1"  # the tail of a killed run's log is there
-    command = [*WORKER, str(run.dir), "--parent", str(os.getpid())]
-    if wandb_group is not None:
-        command += ["--wandb-group", wandb_group]
+    command = [*WORKER, str(run.dir), "--parent", str(os.getpid()), *options]
     with run.log.open("ab") as log:
         log.write(f"== {time.strftime('%Y-%m-%d %H:%M:%S')} {run.run_id}, {threads} thread(s) ==\n".encode())
         log.flush()

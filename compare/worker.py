@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from compare import rundir
+from compare.evaluation import evaluate
 from compare.provenance import versions
 from metta_puffer import trainers
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
@@ -51,7 +52,7 @@ def sink_of(run: rundir.Run, wandb_group: str | None) -> MetricSink:
     )
 
 
-def work(directory: Path, wandb_group: str | None) -> int:
+def work(directory: Path, evaluation_episodes: int, wandb_group: str | None) -> int:
     run = rundir.load(directory)
     # A predecessor that was told to stop may still be writing its checkpoint.
     with rundir.locked(directory, wait=True):
@@ -66,6 +67,8 @@ def work(directory: Path, wandb_group: str | None) -> int:
             sink.close()
         if result.status != "finished":
             return EXIT_STOPPED
+        if evaluation_episodes:
+            evaluate(run, evaluation_episodes)
         content = {"plan_hash": rundir.plan_hash(run.plan), "started": started, "versions": versions()}
         rundir.write_json(directory / rundir.RESULT_FILE, {**content, **asdict(result)})
         return 0
@@ -75,12 +78,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m compare.worker", description=__doc__)
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--evaluation-episodes", type=int, default=0)
     parser.add_argument("--wandb-group")
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell hands it down ignored
     die_with(arguments.parent)
     try:
-        return work(arguments.run_dir, arguments.wandb_group)
+        return work(arguments.run_dir, arguments.evaluation_episodes, arguments.wandb_group)
     except UserError as error:
         print(error, file=sys.stderr)
         return EXIT_UNUSABLE_INPUT

@@ -133,6 +133,19 @@ class MettaPufferEnv(PufferEnv):
         self._begun = True
         return self.observations, []
 
+    def begin_episode(self, world: int, episode: int) -> None:
+        """Ends what `world` is doing and begins its episode number `episode` (0 is the first after `reset`).
+
+        Episodes are numbered whether or not they were played, so a run can be taken up again in the middle of one:
+        begin it and repeat the actions. The episode runs to its natural end. Raises RuntimeError before `reset`.
+        """
+        if not self._begun:
+            raise RuntimeError("call reset() before begin_episode()")
+        if world in self._ended:  # the next step would leave the ended episode for the one after this
+            self._ended.remove(world)
+        self._seeds.seek(world, episode)
+        self._begin_episode(world)
+
     def step(
         self, actions: npt.NDArray[Any]
     ) -> tuple[

@@ -12,6 +12,10 @@ class SeedRule(Protocol):
         """What `reset(seed)` does."""
         ...
 
+    def seek(self, world: int, episode: int) -> None:
+        """Makes `episode` (0 is the first since the last reseed) the next one of `world`."""
+        ...
+
     def upcoming(self, world: int) -> tuple[int, int]:
         """(engine seed: uint32, map seed: non-negative) that `next` will return."""
         ...
@@ -36,6 +40,9 @@ class DerivedSeeds:
         self._entropy = [self._entropy[0], seed + 1]
         self._episodes = [0] * len(self._episodes)
 
+    def seek(self, world: int, episode: int) -> None:
+        self._episodes[world] = episode
+
     def upcoming(self, world: int) -> tuple[int, int]:
         sequence = np.random.SeedSequence(self._entropy, spawn_key=(world, self._episodes[world]))
         engine_seed, high, low = (int(word) for word in sequence.generate_state(3))
@@ -57,9 +64,14 @@ class FixedSeeds:
     def __init__(self, seed: int, worlds: int, map_seed: int) -> None:
         self._seed = seed
         self._map_seeds = [map_seed] * worlds
+        self._reset_at = [map_seed] * worlds
 
     def reseed(self, seed: int) -> None:
         self._seed = seed
+        self._reset_at = list(self._map_seeds)
+
+    def seek(self, world: int, episode: int) -> None:
+        self._map_seeds[world] = self._reset_at[world] + episode
 
     def upcoming(self, world: int) -> tuple[int, int]:
         return (self._seed + world) % 2**32, self._map_seeds[world] + 1

@@ -6,7 +6,8 @@
   const tip = document.getElementById("tip");
   const colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7"];
   const dashes = ["", "9 5", "3 4", "12 4 3 4"];
-  const state = { axis: "agent_steps", band: "spread", seeds: true };
+  const state = { measure: "smoothed", axis: "agent_steps", band: "spread", seeds: true };
+  const measure = () => data.measures[state.measure] || { runs: [], means: { [state.axis]: [] } };
 
   const make = (name, attributes, parent, text) => {
     const node = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -45,14 +46,15 @@
   const draw = () => {
     const width = chart.clientWidth || 640, height = width < 600 ? 300 : 400;
     const inner = { left: 52, right: width - 14, top: 12, bottom: height - 44 };
-    const means = data.means[state.axis];
+    const { runs, means: { [state.axis]: means } } = measure();
     const xs = [], ys = [];
-    for (const run of data.runs) { xs.push(...run[state.axis]); ys.push(...run.score); }
+    for (const run of runs) { for (const x of run[state.axis]) xs.push(x); for (const y of run.score) ys.push(y); }
     if (data.random_score !== null) ys.push(data.random_score);
     means.forEach((mean) => { if (mean && state.band === "spread") band(mean).forEach((pair) => ys.push(...pair)); });
     if (!xs.length) { chart.textContent = "No run has a score yet."; return; }
-    const xLow = Math.min(0, ...xs), xHigh = Math.max(...xs) || 1;
-    let yLow = Math.min(...ys), yHigh = Math.max(...ys);
+    const least = (values) => values.reduce((a, b) => Math.min(a, b)), most = (values) => values.reduce((a, b) => Math.max(a, b));
+    const xLow = Math.min(0, least(xs)), xHigh = most(xs) || 1;
+    let yLow = least(ys), yHigh = most(ys);
     const margin = (yHigh - yLow || 1) * 0.05;
     yLow = Math.min(yLow - margin, 0 <= yLow ? 0 : yLow - margin); yHigh += margin;
     const sx = (x) => inner.left + (x - xLow) / (xHigh - xLow) * (inner.right - inner.left);
@@ -87,9 +89,13 @@
       make("path", { class: "band", d: top + back + "Z", fill: colours[index], "fill-opacity": 0.15 }, plot);
     });
     if (state.seeds) {
-      for (const run of data.runs) {
+      for (const run of runs) {
         make("path", { class: "seed", d: path(run[state.axis], run.score), stroke: colours[data.arms.indexOf(run.arm)],
           "stroke-opacity": 0.45, "stroke-width": 1 }, plot);
+        if (run.score.length <= 12) {
+          run.score.forEach((y, i) => make("circle", { cx: sx(run[state.axis][i]), cy: sy(y), r: 2.5, stroke: "none",
+            fill: colours[data.arms.indexOf(run.arm)], "fill-opacity": 0.6 }, plot));
+        }
       }
     }
     means.forEach((mean, index) => {
@@ -125,7 +131,7 @@
       const reach = at(mean.x, name, x);
       line(`${data.arms[index]}: ${value.toFixed(3)}` + (reach === null || mean.seeds < 2 ? "" : ` ± ${reach.toFixed(3)}`), colours[index], true);
       if (state.seeds) {
-        const singles = data.runs.filter((run) => run.arm === data.arms[index])
+        const singles = measure().runs.filter((run) => run.arm === data.arms[index])
           .map((run) => at(run[state.axis], run.score, x)).filter((v) => v !== null);
         if (singles.length && singles.length <= 10) line(singles.map((v) => v.toFixed(2)).join("  "), colours[index]);
       }
@@ -139,10 +145,10 @@
   chart.addEventListener("pointermove", hover);
   chart.addEventListener("pointerdown", hover);
   chart.addEventListener("pointerleave", leave);
-  document.querySelectorAll("input[name=axis]").forEach((input) =>
-    input.addEventListener("change", () => { state.axis = input.value; leave(); draw(); }));
-  document.querySelectorAll("input[name=band]").forEach((input) =>
-    input.addEventListener("change", () => { state.band = input.value; leave(); draw(); }));
+  for (const name of ["measure", "axis", "band"]) {
+    document.querySelectorAll(`input[name=${name}]`).forEach((input) =>
+      input.addEventListener("change", () => { state[name] = input.value; leave(); draw(); }));
+  }
   document.getElementById("seeds").addEventListener("change", (event) => { state.seeds = event.target.checked; draw(); });
   window.addEventListener("resize", draw);
   draw();

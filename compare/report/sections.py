@@ -7,8 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from compare.curves import SMOOTHING
+from compare.evaluation import PREFIX
+from compare.figure import TITLES
 from compare.plan import arithmetic, differences
 from compare.progress import duration
+from compare.report.data import MEASURES, shown_measures
+from compare.report.ladder import ladder_section
+from compare.report.parts import estimate, number, section, table
 from compare.results import Results, RunResults
 
 SECONDS = "seconds/"
@@ -25,35 +31,8 @@ GROUPS = {
 
 
 def sections(results: Results) -> list[str]:
-    parts = [_verdict, _curves, _runs, _throughput, _sizes, _differences, _reproduce]
+    parts = [_verdict, _curves, ladder_section, _runs, _throughput, _sizes, _findings, _differences, _reproduce]
     return [text for text in (part(results) for part in parts) if text]
-
-
-def _section(name: str, title: str, about: str, body: str) -> str:
-    return f'<section id="{name}"><h2>{escape(title)}</h2><p class="about">{escape(about)}</p>{body}</section>'
-
-
-def _table(head: list[str], rows: list[tuple[list[str], bool]], numbers_from: int) -> str:
-    """`rows` are cells, already escaped, and whether the row is marked; columns from `numbers_from` on are numbers."""
-
-    def cells(tag: str, texts: list[str]) -> str:
-        marks = ["" if index < numbers_from else ' class="number"' for index in range(len(texts))]
-        return "".join(f"<{tag}{mark}>{text}</{tag}>" for mark, text in zip(marks, texts, strict=True))
-
-    body = "".join(f"<tr{' class=differs' if marked else ''}>{cells('td', texts)}</tr>" for texts, marked in rows)
-    return f'<div class="scroll"><table><thead><tr>{cells("th", head)}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def number(value: Any, digits: int = 3) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "–"
-    if isinstance(value, bool | str):
-        return escape(str(value))
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.{digits}f}"
-    return escape(str(value))
 
 
 def _arm_key(results: Results, index: int) -> str:
@@ -88,49 +67,47 @@ def _verdict(results: Results) -> str:
         )
     head = ["arm", "seeds", "final score", "sd over seeds", "interquartile mean", "agent-steps/s"]
     facts = [
-        ["area under the curve", _estimate(verdict.area_difference, signed=True)],
-        [f"chance that a run of {escape(b)} ends above one of {escape(a)}", _estimate(poi, signed=False)],
+        ["area under the curve", estimate(verdict.area_difference, signed=True)],
+        [f"chance that a run of {escape(b)} ends above one of {escape(a)}", estimate(poi, signed=False)],
         [
             "smallest true difference this many seeds show 4 times in 5",
             "none" if math.isinf(verdict.detectable_difference) else number(verdict.detectable_difference),
         ],
         ["seeds an arm needed to show the difference seen, if it is real", number(verdict.seeds_needed)],
     ]
-    table = _table(["", f"value ({percent} interval)"], [(fact, False) for fact in facts], 1)
-    others = "".join(f"<li>{escape(v.sentence(*pair))}</li>" for pair, v in results.other_verdicts.items())
+    measures = table(["", f"value ({percent} interval)"], [(fact, False) for fact in facts], 1)
+    items = "".join(
+        f"<li><b>{escape(MEASURES[PREFIX + mode])}</b>: {escape(judgement.sentence(a, b))}</li>"
+        for mode, judgement in results.evaluation_verdicts.items()
+    )
+    held_out = f"<h3>The last policies on held-out maps</h3><ul>{items}</ul>" if items else ""
+    others = "".join(f"<li>{escape(other.sentence(*pair))}</li>" for pair, other in results.other_verdicts.items())
     others = f"<h3>Other pairs, one by one</h3><ul>{others}</ul>" if others else ""
-    return _section(
+    return section(
         "verdict",
         "How sure is that?",
-        f"Final score: mean over the last tenth of the run's agent-steps. Difference: {b} minus {a}, with the "
-        f"{percent} interval of Welch's t test. An interval that crosses zero means that the runs do not tell the "
+        f"Final score: mean over the last tenth of the run's {TITLES[results.axis]}. Difference: {b} minus {a}, with "
+        f"the {percent} interval of Welch's t test. An interval that crosses zero means that the runs do not tell the "
         "arms apart, not that the arms are equal.",
-        _difference_bar(results) + _table(head, rows, 1) + "<h3>More measures</h3>" + table + others,
+        _difference_bar(results) + table(head, rows, 1) + "<h3>More measures</h3>" + measures + held_out + others,
     )
-
-
-def _estimate(estimate: Any, *, signed: bool) -> str:
-    if math.isnan(estimate.low):
-        return "–"
-    sign = "+" if signed else ""
-    return f"{estimate.value:{sign}.3f} ({estimate.low:{sign}.3f} to {estimate.high:{sign}.3f})"
 
 
 def _difference_bar(results: Results) -> str:
     """The interval of the difference against zero, drawn with boxes so that it scales with the page."""
-    estimate = results.verdict.difference
-    if math.isnan(estimate.low):
+    seen = results.verdict.difference
+    if math.isnan(seen.low):
         return ""
-    reach = 1.15 * max(abs(estimate.low), abs(estimate.high), 1e-9)
+    reach = 1.15 * max(abs(seen.low), abs(seen.high), 1e-9)
 
     def place(value: float) -> float:
         return 50 + 50 * value / reach
 
-    low, high, value = place(estimate.low), place(estimate.high), place(estimate.value)
+    low, high, value = place(seen.low), place(seen.high), place(seen.value)
     ends = "".join(
-        f'<span class="label" style="left:{place(at):.1f}%">{at:+.3g}</span>' for at in (estimate.low, estimate.high)
+        f'<span class="label" style="left:{place(at):.1f}%">{at:+.3g}</span>' for at in (seen.low, seen.high)
     )
-    text = f"Difference {estimate.value:+.3g}, interval {estimate.low:+.3g} to {estimate.high:+.3g}"
+    text = f"Difference {seen.value:+.3g}, interval {seen.low:+.3g} to {seen.high:+.3g}"
     return (
         f'<div class="span" role="img" aria-label="{escape(text)}">'
         f'<span class="side" style="left:0;color:var(--a)">◀ {escape(results.arms[0])} higher</span>'
@@ -151,19 +128,23 @@ def _curves(results: Results) -> str:
 
     axes = [("agent_steps", "agent-steps"), ("wall_seconds", "wall-clock"), ("gradient_updates", "gradient updates")]
     bands = [("spread", "±1 sd over seeds"), ("interval", "95 % interval of the mean")]
+    measures = choices("measure", "measure", [(name, MEASURES[name]) for name in shown_measures(results)])
     keys = "".join(f"<span>{_arm_key(results, index)}</span>" for index in range(len(results.arms)))
     if results.random_score is not None:
         keys += '<span><span class="key random"></span>random policy</span>'
     body = (
+        f'<div class="controls">{measures}</div>'
         f'<div class="controls">{choices("axis", "horizontal axis", axes)}{choices("band", "band", bands)}'
         '<label><input type="checkbox" id="seeds" checked> single seeds</label></div>'
         f'<div class="controls">{keys}</div><div class="chart" id="chart"><div class="tip" id="tip" hidden></div></div>'
     )
-    return _section(
+    return section(
         "curves",
         "Learning curves",
-        "Score: mean return per agent of the episodes that ended since the point before. Bold: mean over finished "
-        "seeds where all of them have a value. Thin: single seeds, unsmoothed. Hover or touch for values.",
+        "Training return: mean return per agent of the episodes that ended, over the "
+        f"{SMOOTHING:.0%} of agent-steps before each point; unsmoothed: since the point before. Held-out maps: the "
+        "frozen policy on maps that no training draws, the same for every run. Bold: mean over finished seeds where "
+        "all of them have a value. Thin: single seeds. Hover or touch for values.",
         body,
     )
 
@@ -201,7 +182,7 @@ def _runs(results: Results) -> str:
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in results.problems)
     problems = f"<ul>{problems}</ul>" if problems else ""
     head = ["arm", "seed", "state", "final score", "agent-steps", "gradient updates", "wall-clock", "agent-steps/s"]
-    return _section("runs", "Runs", about, _table(head, rows, 3) + problems + logs)
+    return section("runs", "Runs", about, table(head, rows, 3) + problems + logs)
 
 
 def stage_seconds(runs: list[RunResults]) -> dict[str, float]:
@@ -234,12 +215,12 @@ def _throughput(results: Results) -> str:
     rows = [([escape(name), *(number(seconds.get(name, 0.0), 1) for seconds in by_arm)], False) for name in stages]
     rows.append((["all stages", *(number(sum(seconds.values()), 1) for seconds in by_arm)], False))
     head = ["seconds a run", *(escape(arm) for arm in results.arms)]
-    return _section(
+    return section(
         "throughput",
         "Where the time goes",
         "Seconds by stage as each trainer measured them, mean over its runs. The trainers name and cut their stages "
         "differently: compare the whole rather than the parts.",
-        bars + _table(head, rows, 1),
+        bars + table(head, rows, 1),
     )
 
 
@@ -257,12 +238,29 @@ def _sizes(results: Results) -> str:
         for arm in results.arms
         for note in results.of(arm)[0].run.plan.notes
     )
-    return _section(
+    return section(
         "sizes",
         "The resolved arithmetic",
         "Sizes as both trainers really used them, from their plans. Marked rows differ. batch_size, minibatch_size, "
         "bptt_horizon and total_timesteps count agent-steps: one agent acting once.",
-        _table(["quantity", *(escape(arm) for arm in results.arms)], rows, 1) + notes,
+        table(["quantity", *(escape(arm) for arm in results.arms)], rows, 1) + notes,
+    )
+
+
+def _findings(results: Results) -> str:
+    if not results.findings:
+        return ""
+    items = "".join(
+        f'<li class="{escape(found["severity"])}"><b>{escape(found["severity"])}, {escape(found["side"])}</b> '
+        f"<code>{escape(found['id'])}</code><br>{escape(found['message'])}"
+        f"<br><small>{escape(found['evidence'])} <b>Remedy:</b> {escape(found['fix'])}</small></li>"
+        for found in results.findings
+    )
+    return section(
+        "findings",
+        "What the audit finds",
+        "The findings of metta-audit for these two configurations; docs/findings.md explains each.",
+        f'<ul class="findings">{items}</ul>',
     )
 
 
@@ -276,12 +274,12 @@ def _differences(results: Results) -> str:
             for d in found
             if d.group == group
         ]
-        table = _table(head, rows, 9)
+        listed = table(head, rows, 9)
         name = escape(GROUPS.get(group, group))
         body += (
-            f"<details><summary>{name}</summary>{table}</details>" if group == "extra" else f"<h3>{name}</h3>{table}"
+            f"<details><summary>{name}</summary>{listed}</details>" if group == "extra" else f"<h3>{name}</h3>{listed}"
         )
-    return _section(
+    return section(
         "differences",
         "What differs between the arms",
         "Read from the two plans. A difference in score is due to all of these together, unless the arms differ in "
@@ -309,10 +307,10 @@ def _reproduce(results: Results) -> str:
         ),
         ("seeds", ", ".join(map(str, seeds))),
     ]
-    return _section(
+    return section(
         "reproduce",
         "How to reproduce",
         "The same command on the same versions trains the same runs; wall-clock depends on the machine.",
         f"<pre>{escape(made['command'])}</pre>"
-        + _table(["", ""], [([escape(name), escape(value)], False) for name, value in rows], 9),
+        + table(["", ""], [([escape(name), escape(value)], False) for name, value in rows], 9),
     )

@@ -274,7 +274,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _count(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number") from None
     if not 1 <= number < 2**63:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 2^63")
     return number

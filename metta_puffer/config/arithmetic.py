@@ -10,6 +10,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+_MOST_FACTORED = 10**12
+_NEARBY = 10**5
+_MOST_WORKERS = 2**16  # more processes than any machine runs
+
 Semantics = Literal["2025-07", "2026-01", "ours"]
 
 
@@ -30,13 +34,15 @@ def puffer_auto_batch_envs(num_envs: int) -> int:
     return max(1, num_envs // 2)
 
 
-def puffer_fitting_workers(num_envs: int, batch_envs: int, physical_cores: int) -> int:
-    """Most worker processes that the cores hold and PufferLib's divisibility rules allow; 1 always fits."""
-    return max(
-        workers
-        for workers in range(1, max(1, min(num_envs, physical_cores)) + 1)
-        if workers == 1 or (num_envs % workers == 0 and batch_envs % (num_envs // workers) == 0)
-    )
+def workers_fit(workers: int, num_envs: int, batch_envs: int) -> bool:
+    """PufferLib's divisibility rules: equal shares, and a forward pass takes whole workers (vector.py, make)."""
+    return num_envs % workers == 0 and batch_envs % (num_envs // workers) == 0
+
+
+def fitting_workers(num_envs: int, batch_envs: int, most: int) -> int:
+    """Most workers, up to `most`, that the divisibility rules allow; 1 where none do."""
+    candidates = range(1, max(1, min(num_envs, most, _MOST_WORKERS)) + 1)
+    return max((workers for workers in candidates if workers_fit(workers, num_envs, batch_envs)), default=1)
 
 
 def native_auto_workers(logical_cpus: int, gpus: int, semantics: Semantics) -> int:
@@ -57,11 +63,17 @@ def native_target_envs(forward_target: int, agents_per_env: int, workers: int, s
     return workers if semantics == "2025-07" else least
 
 
-def native_envs_per_forward(forward_target: int, agents_per_env: int, workers: int, semantics: Semantics) -> int:
-    """Worlds of one forward pass: the wanted number, down to a multiple of the workers."""
+def native_envs_per_forward(
+    forward_target: int, agents_per_env: int, workers: int, semantics: Semantics, group_count: int = 2
+) -> int:
+    """Worlds of one forward pass: the wanted number, down to a multiple of the workers.
+
+    Ours rounds only where the workers could not share `group_count` such groups, and never below one world.
+    """
     if semantics == "ours":
-        # Threads need no world each: a target below the workers is taken as it is.
         target = max(1, forward_target // agents_per_env)
+        if workers_fit(workers, target * group_count, target):
+            return target
         return target // workers * workers or target
     return native_target_envs(forward_target, agents_per_env, workers, semantics) // workers * workers
 
@@ -126,9 +138,17 @@ def nearest_multiple(number: int, unit: int) -> int:
 
 
 def nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of `number` nearest to `wanted` by ratio; the larger one on a tie."""
-    low = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
-    return min(sorted({*low, *(number // d for d in low)}, reverse=True), key=lambda d: abs(math.log(d / wanted)))
+    """The divisor of `number` nearest to `wanted` by ratio; the larger one on a tie. At least 1.
+
+    Above 10^12 only divisors within 10^5 of `wanted` are looked for, and 1 is given where there are none.
+    """
+    if number > _MOST_FACTORED:
+        nearby = range(max(1, wanted - _NEARBY), wanted + _NEARBY)
+        divisors = [divisor for divisor in nearby if number % divisor == 0]
+    else:
+        low = [divisor for divisor in range(1, math.isqrt(number) + 1) if number % divisor == 0]
+        divisors = [*low, *(number // divisor for divisor in low)]
+    return min(sorted(divisors, reverse=True), key=lambda divisor: abs(math.log(divisor / wanted)), default=1)
 
 
 def agent_steps_per_gradient(minibatch_rows: int, bptt_horizon: int, accumulate: int) -> int:
@@ -144,6 +164,18 @@ def observation_buffer_bytes(rows: int, bptt_horizon: int, bytes_per_observation
     return rows * bptt_horizon * bytes_per_observation
 
 
+# Bytes of one cell beside its observation, by trainer. float32 is 4, an int64 action 8.
+PUFFER_CELL_BYTES = 8 + 7 * 4  # action; value, logprob, reward, terminal, truncation, ratio, importance (pufferl.py)
+UPSTREAM_CELL_BYTES = 4 + 7 * 4  # int32 action; value, logprob, reward, done, truncated, ratio, importance
+OUR_CELL_BYTES = 8 + 2 * 4  # action; logprob, reset
+OUR_SUCCESSOR_CELL_BYTES = 4 * 4  # value, reward, done, ratio: one column more than the row has
+
+
+def experience_bytes(rows: int, bptt_horizon: int, observation: int, cell: int, successor_cell: int = 0) -> int:
+    """Bytes of the rollout buffer, recurrent state aside. The successor cells have one column more."""
+    return rows * bptt_horizon * (observation + cell) + rows * (bptt_horizon + 1) * successor_cell
+
+
 # Row allocation when rows are no multiple of agents.
 
 
@@ -155,7 +187,8 @@ class RowAllocation:
     overwritten: int
     clean_rows: int
     spliced_rows: int  # rows whose last column is of another agent at another moment
-    recvs_per_group: tuple[int, ...]  # env-steps that each group made
+    recvs: int  # env-steps of the groups that went furthest
+    groups_behind: int  # groups that made one env-step less
 
 
 def finished_blocks(rows: int, agents_per_forward: int) -> int:
@@ -174,10 +207,10 @@ def allocate_rows(rows: int, agents_per_forward: int, group_count: int, bptt_hor
     blocks = finished_blocks(rows, n)
     sweeps, last = divmod(blocks - 1, G)
     behind = G - 1 - last
-    recvs = tuple((sweeps + 1) * T - (0 if group <= last else 1) for group in range(G))
-    collected = n * sum(recvs)
+    recvs = (sweeps + 1) * T
+    collected = n * (G * recvs - behind)
     spliced = behind * n if T > 1 else 0
-    return RowAllocation(collected, collected - rows * T, rows - spliced, spliced, recvs)
+    return RowAllocation(collected, collected - rows * T, rows - spliced, spliced, recvs, behind)
 
 
 @dataclass(frozen=True)
@@ -221,7 +254,7 @@ def puffer_row_fit(rows: int, agents_per_forward: int, group_count: int, bptt_ho
 
 def total_epochs(total_timesteps: int, collected_per_epoch: int) -> int:
     """Rounds until the budget is reached."""
-    return math.ceil(total_timesteps / collected_per_epoch)
+    return -(-total_timesteps // max(1, collected_per_epoch))  # not math.ceil: floats lose digits above 2^53
 
 
 def total_gradient_updates(epochs: int, updates_per_epoch: int) -> int:
@@ -242,12 +275,12 @@ def per(amount: int, count: int) -> float:
 
 def wasted_fraction(collected: int, trained: int) -> float:
     """Share of the collected agent-steps that no update can see."""
-    return max(0.0, 1 - trained / collected)
+    return max(0.0, 1 - trained / collected) if collected else 0.0
 
 
 def seen_share_multinomial(rows: int, minibatch_rows: int, num_minibatches: int) -> float:
     """Expected share of rows drawn at least once: uniform draws, no repeat inside a minibatch, repeats across them."""
-    return 1 - (1 - minibatch_rows / rows) ** num_minibatches
+    return 1 - (1 - min(1.0, minibatch_rows / rows)) ** num_minibatches if rows else 0.0
 
 
 def cosine_learning_rate(initial: float, epoch: int, epochs: int) -> float:

@@ -44,6 +44,14 @@ def _same(path: str) -> dict[str, str | Callable[[Side], str]]:
     return {"2025-07": _trainer(path), "2026-01": _trainer(path)}
 
 
+def _amount(name: str) -> Callable[[Side], str]:
+    def count(side: Side) -> str:
+        entries = getattr(side.loaded.model.trainer, name, ())
+        return f"{len(entries)} of its own" if entries else "none"
+
+    return count
+
+
 def _number(puffer_key: str, native_path: str) -> _Row:
     native = _trainer(native_path)
     return _Row(puffer_key, _train(puffer_key), _same(native_path), native, f"trainer.{native_path}")
@@ -53,10 +61,24 @@ ROWS: tuple[_Row, ...] = (
     _Row(
         "reward",
         "clamped to [-1, 1]",
-        {"2025-07": "raw", "2026-01": "raw minus a running mean"},
+        {"2025-07": "raw", "2026-01": "raw"},
         lambda side: "raw" if side.loaded.model.trainer.reward_clamp is None
         else f"clamped to [-{side.loaded.model.trainer.reward_clamp:g}, {side.loaded.model.trainer.reward_clamp:g}]",
         "trainer.reward_clamp",
+    ),
+    _Row(
+        "reward centring",
+        "none",
+        {"2025-07": "none", "2026-01": "running mean"},
+        lambda side: "none" if side.loaded.model.trainer.reward_centering is None else "running mean",
+        "trainer.reward_centering",
+    ),
+    _Row(
+        "recurrent state of a row in the update",
+        "zeros",
+        {"2025-07": "zeros", "2026-01": "zeros or stored"},
+        _trainer("training_state"),
+        "trainer.training_state",
     ),
     _Row(
         "row sampling",
@@ -97,6 +119,8 @@ ROWS: tuple[_Row, ...] = (
          _trainer("optimizer.type"), "trainer.optimizer.type"),
     _Row("KL stop", "none", {"2025-07": _trainer("ppo.target_kl"), "2026-01": _trainer("ppo.target_kl")},
          lambda side: str(side.loaded.model.trainer.ppo.target_kl or "none"), "trainer.ppo.target_kl"),
+    _Row("schedules", "none", {"2025-07": "none", "2026-01": "none"}, _amount("schedules"), "trainer.schedules"),
+    _Row("further losses", "none", {"2025-07": "none", "2026-01": "none"}, _amount("losses"), "trainer.losses"),
     _number("learning_rate", "optimizer.learning_rate"),
     _number("adam_beta1", "optimizer.beta1"),
     _number("adam_beta2", "optimizer.beta2"),

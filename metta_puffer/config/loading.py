@@ -1,6 +1,6 @@
 """Layers default file, file and overrides, and checks them against the models. No arithmetic here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,15 +33,18 @@ def load_puffer(
     path = Path(path)
     raw = read_ini(path)
     default = Path(default) if default else _default_beside(path)
-    layered = {**read_ini(default, "default file"), **raw} if default.resolve() != path.resolve() else raw
     known = dict(describe(PufferConfig))
+    layers = [read_ini(default, "default file"), raw] if default.resolve() != path.resolve() else [raw]
+    given: Raw = {}
     problems: list[Problem] = []
     for key, value in (overrides or {}).items():
         dotted = key.replace("-", "_") if "." in key else f"base.{key.replace('-', '_')}"
         if _closed(dotted, known, puffer_model.OPEN_SECTIONS):
             problems.append(_unknown_override(key, value, known))
             continue
-        layered[dotted] = Entry(literal(value.strip()) if isinstance(value, str) else value, OVERRIDE)
+        given[dotted] = Entry(literal(value.strip()) if isinstance(value, str) else value, OVERRIDE)
+    layered = _layered([*layers, given], known)
+    problems += _sweep_problems(layered, known)
     return _load(
         PufferConfig,
         layered,
@@ -79,15 +82,17 @@ def load_native(
         unread += _unresolved_defaults(environment, config_root)
         raw = {**raw, **_from_environment(environment.raw, env_file)}
     default = CONFIGS / "native" / "metta.yaml"
-    layered = {**read_yaml(default, "default file"), **raw} if default.resolve() != path.resolve() else raw
     known = dict(describe(NativeConfig))
+    layers = [read_yaml(default, "default file"), raw] if default.resolve() != path.resolve() else [raw]
+    given: Raw = {}
     problems: list[Problem] = []
     for key, value in (overrides or {}).items():
         dotted = key.replace("-", "_")
         if _closed(dotted, known, native_model.OPEN_SECTIONS):
             problems.append(_unknown_override(key, value, known))
             continue
-        layered[dotted] = Entry(scalar(value) if isinstance(value, str) else value, OVERRIDE)
+        given[dotted] = Entry(scalar(value) if isinstance(value, str) else value, OVERRIDE)
+    layered = _layered([*layers, given], known)
     if isinstance(workers := layered.get("trainer.num_workers"), Entry) and workers.value == MANDATORY:
         layered["trainer.num_workers"] = Entry(None, workers.source)
     return _load(
@@ -111,6 +116,38 @@ def raise_unread(loaded: Loaded[Any]) -> list[Problem]:
         for unread in loaded.unread
         if not unread.known
     ]
+
+
+_SWEEP_ENTRIES = ("distribution", "min", "max", "mean", "scale")  # of one [sweep.SECTION.KEY]
+
+
+def _sweep_problems(raw: Raw, known: Collection[str]) -> list[Problem]:
+    """Swept keys that do not exist, and entries of theirs that pufferlib.sweep does not know."""
+    problems = []
+    for dotted, entry in raw.items():
+        swept, _, name = dotted.removeprefix("sweep.").rpartition(".")
+        if not dotted.startswith("sweep.") or not swept:
+            continue
+        if name not in _SWEEP_ENTRIES:
+            hint = did_you_mean(name, _SWEEP_ENTRIES)
+            remedy = f"use {', '.join(_SWEEP_ENTRIES)}"
+            problems.append(Problem(f"no entry of a swept key.{hint}", remedy, dotted, entry.value, entry.source))
+        elif name == "distribution" and _closed(swept, known, puffer_model.OPEN_SECTIONS):
+            hint = did_you_mean(swept, known)
+            problems.append(
+                Problem(f"sweeps a key that does not exist.{hint}", "correct it", dotted, None, entry.source)
+            )
+    return problems
+
+
+def _layered(layers: Iterable[Raw], known: Collection[str]) -> Raw:
+    """Later layers win. A layer that names another game drops the game options of the layers before it."""
+    merged: Raw = {}
+    for layer in layers:
+        if "env.game" in layer and "env.game" in merged and layer["env.game"].value != merged["env.game"].value:
+            merged = {k: e for k, e in merged.items() if not k.startswith("env.") or k in known}
+        merged.update(layer)
+    return merged
 
 
 def _default_beside(path: Path) -> Path:

@@ -1,10 +1,11 @@
 """The native trainer's configuration as typed models. Values come from configs/native/metta.yaml, not from here."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from metta_puffer.config.kinds import Count, Index, NotNegative, Positive, Share, Switch, Text
+from metta_puffer.config.kinds import Count, Index, Kind, NotNegative, Positive, Share, Switch, Text
+from metta_puffer.config.plan import LossTermPlan, SchedulePlan
 from metta_puffer.config.puffer_model import OpenSection, Section
 
 
@@ -20,7 +21,7 @@ class Policy(OpenSection):
 
 
 class Optimizer(Section):
-    type: Literal["adam", "muon", "adamw_schedulefree", "sgd_schedulefree"] = Field(description="optimizer")
+    type: Literal["adam", "adamw", "muon", "adamw_schedulefree", "sgd_schedulefree"] = Field(description="optimizer")
     learning_rate: Positive = Field(description="initial learning rate")
     beta1: Share = Field(description="first moment decay")
     beta2: Share = Field(description="second moment decay")
@@ -40,6 +41,9 @@ class Ppo(Section):
     norm_adv: Switch = Field(description="normalize advantages over the minibatch")
     clip_vloss: Switch = Field(description="clip the value loss")
     target_kl: Positive | None = Field(description="stop the update above this mean KL; null never stops")
+    pg_coef: NotNegative = Field(description="weight of the policy loss; 0 where another loss takes its place")
+    l2_reg_loss_coef: NotNegative = Field(description="weight of the sum of squared weights")
+    l2_init_loss_coef: NotNegative = Field(description="weight of the squared distance from the initial weights")
 
 
 class Vtrace(Section):
@@ -90,6 +94,12 @@ class Trainer(Section):
         description="rate of each agent's running mean reward, which is taken off its rewards; null takes nothing off"
     )
     reset_state_on_done: Switch = Field(description="zero the recurrent state at episode ends")
+    schedules: Annotated[list[SchedulePlan], Kind("a list of schedules")] = Field(
+        description="numbers that change during the run: key, kind (linear, cosine, sawtooth, metric), start, end, ..."
+    )
+    losses: Annotated[list[LossTermPlan], Kind("a list of losses")] = Field(
+        description="losses beside PPO's: name, coef, begin_agent_steps, end_agent_steps, options"
+    )
     optimizer: Optimizer
     ppo: Ppo
     vtrace: Vtrace
@@ -142,8 +152,6 @@ PUBLISHED_UNREAD = {
     "checkpoint.wandb_checkpoint_interval": "metrics go to wandb, checkpoints do not",
     "simulation": "evaluation is a command of its own here",
     "grad_mean_variance_interval": "gradient statistics are not collected",
-    "ppo.l2_reg_loss_coef": "weight decay is the optimizer's",
-    "ppo.l2_init_loss_coef": "no such loss here",
     "require_contiguous_env_ids": "groups are contiguous by construction",
     "verbose": "logging has no switch in the config",
     "profiler": "profiling is a command of its own here",

@@ -38,6 +38,13 @@ def native_sizes(
     worlds = _worlds(trainer, agents_per_env, checks, workers=workers, machine=machine, semantics=semantics)
     total = a.total_agents(worlds.envs, agents_per_env)
     rows = _rows(trainer, total, semantics, checks)
+    if rows.minibatch_size == 1 and trainer.ppo.norm_adv:
+        checks.problem(
+            "minibatch-one-step",
+            "trainer.minibatch_size",
+            "advantages of a single agent-step have no spread to be normalized by, so the loss is not finite",
+            "set at least 2 agent-steps that divide the batch, or trainer.ppo.norm_adv=false",
+        )
     if semantics == "ours" and trainer.total_timesteps < rows.batch_size:
         checks.problem(
             "budget-below-batch",
@@ -85,7 +92,13 @@ def _worlds(
     semantics: a.Semantics,
 ) -> _Worlds:
     ours = semantics == "ours"
-    workers = workers or trainer.num_workers or a.native_auto_workers(machine.logical_cpus, machine.gpus, semantics)
+    asked = workers or trainer.num_workers
+    workers = asked or a.native_auto_workers(machine.logical_cpus, machine.gpus, semantics)
+    target = trainer.forward_pass_minibatch_target_size
+    per_forward = a.native_envs_per_forward(target, agents_per_env, workers, semantics, trainer.async_factor)
+    envs = a.native_envs(per_forward, trainer.async_factor)
+    if ours and not asked:
+        workers = a.fitting_workers(envs, per_forward, min(workers, machine.physical_cores))
     if workers > machine.physical_cores and not (ours and trainer.overwork):
         checks.problem(
             "workers-over-cores",
@@ -94,9 +107,13 @@ def _worlds(
             f"set at most {machine.physical_cores}" + (", or trainer.overwork=true" if ours else ""),
             None if ours else f"num_workers ({workers}) > hardware cores ({machine.physical_cores}) is disallowed",
         )
-    target = trainer.forward_pass_minibatch_target_size
-    per_forward = a.native_envs_per_forward(target, agents_per_env, workers, semantics)
-    envs = a.native_envs(per_forward, trainer.async_factor)
+    elif ours and workers > 1 and not a.workers_fit(workers, envs, per_forward):
+        checks.problem(
+            "workers-uneven",
+            "trainer.num_workers",
+            f"{workers} workers cannot share {envs} worlds so that a group of {per_forward} is whole workers",
+            f"set null, or {a.fitting_workers(envs, per_forward, workers)}",
+        )
     if not ours and workers == 1 and envs > per_forward:
         checks.notes.append(f"one worker means Serial, which builds one group: {per_forward} of {envs} worlds")
         envs = per_forward

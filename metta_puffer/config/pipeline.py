@@ -79,8 +79,8 @@ def _rollout(side: Side) -> Lines:
         f"{side.value('agent_steps_collected_per_epoch'):,} agent-steps collected",
         f"{side.value('steps_per_env_per_epoch'):,.6g} env-steps in each world",
     )
-    if side.allocation is not None and len(set(side.allocation.recvs_per_group)) > 1:
-        return (*lines, f"env-steps by group: {'/'.join(str(n) for n in side.allocation.recvs_per_group)}")
+    if side.allocation is not None and side.allocation.groups_behind:
+        return (*lines, f"env-steps by group: {side.allocation.recvs}/{side.allocation.recvs - 1}")
     return lines
 
 

@@ -21,7 +21,7 @@ class EnvPlan(Frozen):
 
     game: str
     game_options: dict[str, Any] = {}
-    engine: EngineName = "published"
+    engine: EngineName = "native"
     agents_per_env: int  # of one environment object: agents of a world times worlds_per_env
     envs: int  # environment objects really built, not the number asked for
     worlds_per_env: int = 1  # worlds that one environment object steps (num_worlds of MettaPufferEnv)
@@ -95,6 +95,40 @@ class LossPlan(Frozen):
     norm_adv: bool = True
     clip_vloss: bool = True
     target_kl: float | None = None
+    pg_coef: float = 1.0  # weight of the policy loss; 0 where another loss takes its place
+    l2_reg_loss_coef: float = 0.0  # weight of the sum of squared weights
+    l2_init_loss_coef: float = 0.0  # weight of the squared distance from the weights at the start
+
+
+class LossTermPlan(Frozen):
+    """A loss added to PPO's, times `coef`, from `begin_agent_steps` up to `end_agent_steps` (None: the end)."""
+
+    name: str
+    coef: float = 1.0
+    begin_agent_steps: int = 0
+    end_agent_steps: int | None = None
+    options: dict[str, Any] = {}
+
+
+class SchedulePlan(Frozen):
+    """One trainer number that changes in the course of a run, from `start` to `end`.
+
+    Before `begin_agent_steps` the number is the configured one; from `end_agent_steps` (None: the budget) on it stays
+    at `end`. A sawtooth goes from start to end once every `period_agent_steps`. A metric schedule follows a logged
+    metric instead of time: `start` at `metric_start`, `end` at `metric_end`, after exponential smoothing.
+    """
+
+    key: str  # optimizer.learning_rate, ppo.ent_coef, vtrace.vtrace_rho_clip, ...
+    kind: Literal["linear", "cosine", "sawtooth", "metric"]
+    start: float
+    end: float
+    begin_agent_steps: int = 0
+    end_agent_steps: int | None = None
+    period_agent_steps: int | None = None
+    metric: str | None = None
+    metric_start: float = 0.0
+    metric_end: float = 1.0
+    metric_smoothing: float = 0.0  # share of the old value that each new one leaves in place
 
 
 class RulesPlan(Frozen):
@@ -129,6 +163,8 @@ class RunPlan(Frozen):
     optimizer: OptimizerPlan
     loss: LossPlan
     rules: RulesPlan
+    schedules: tuple[SchedulePlan, ...] = ()
+    losses: tuple[LossTermPlan, ...] = ()
     policy: PolicyPlan
     seed: int
     device: str

@@ -58,7 +58,7 @@ class Env(OpenSection):
     game: Text = Field("arena", description="name of the world, see metta_puffer.games")
     num_agents: Count | None = Field(None, description="agents of one world")
     num_worlds: Count = Field(1, description="worlds stepped by one environment object")
-    engine: Literal["native", "published"] = Field("published", description="which engine steps the worlds")
+    engine: Literal["native", "published"] = Field("native", description="which engine steps the worlds")
 
 
 class Open(OpenSection):

@@ -90,7 +90,7 @@ def _vectors(config: PufferConfig, machine: Machine, checks: Checks) -> _Vectors
             )
         return _Vectors(asked, 1, asked)
     if vec.num_workers == "fit":
-        workers = a.puffer_fitting_workers(asked, batch_envs, machine.physical_cores)
+        workers = a.fitting_workers(asked, batch_envs, machine.physical_cores)
     else:
         workers = asked if vec.num_workers == "auto" else vec.num_workers
     if asked % workers:
@@ -208,4 +208,11 @@ def _check_minibatch(train: Train, batch_size: int, horizon: int, checks: Checks
             f"{effective} agent-steps are no whole rows of bptt_horizon = {horizon}",
             f"set {a.nearest_multiple(effective, horizon)}",
             f"minibatch_size {effective} must be divisible by bptt_horizon {horizon}",
+        )
+    elif effective == 1:
+        checks.problem(
+            "minibatch-one-step",
+            "train.minibatch_size",
+            "advantages of a single agent-step have no spread to be normalized by, so every weight becomes NaN",
+            f"set at least {2 * horizon}",
         )

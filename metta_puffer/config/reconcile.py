@@ -61,11 +61,18 @@ PUFFER_RULES: Mapping[str, Any] = {
     "trainer.truncation": "ignore",
     "trainer.row_end": "ignore",
     "trainer.rollout_state": "reset",
+    "trainer.training_state": "zeros",
+    "trainer.reward_centering": None,
     "trainer.reset_state_on_done": False,
     "trainer.ppo.norm_adv": True,
     "trainer.ppo.clip_vloss": True,
     "trainer.ppo.target_kl": None,
     "trainer.optimizer.weight_decay": 0.0,
+    "trainer.schedules": [],
+    "trainer.losses": [],
+    "trainer.ppo.pg_coef": 1.0,
+    "trainer.ppo.l2_reg_loss_coef": 0.0,
+    "trainer.ppo.l2_init_loss_coef": 0.0,
 }
 
 
@@ -177,10 +184,8 @@ def _make_runnable(pair: Pair) -> None:
     if puffer.loaded.model.train.device == "cuda" and not pair.machine.gpus:
         pair.set("puffer", "train.device", "auto", "this machine has no GPU")
     native = pair.native
-    worlds = native.value("envs_per_forward")
-    workers = native.loaded.model.trainer.num_workers
-    if workers is not None and workers > pair.machine.physical_cores:
-        pair.set("native", "trainer.num_workers", _workers(worlds, pair.machine), fit)
+    if {"workers-over-cores", "workers-uneven"} & {p.finding for p in native.sizes.problems}:
+        pair.set("native", "trainer.num_workers", None, fit)
     if native.loaded.model.device == "cuda" and not pair.machine.gpus:
         pair.set("native", "device", "auto", "this machine has no GPU")
     pair.set("native", "trainer.row_policy", "exact", "whole rows for every agent, nothing overwritten or spliced")
@@ -206,19 +211,17 @@ def _whole_rows(pair: Pair, name: SideName) -> None:
         pair.set(name, f"{prefix}.total_timesteps", rows * horizon, "at least one batch")
 
 
-def _workers(worlds: int, machine: Machine) -> int:
-    return max(d for d in range(1, max(1, min(worlds, machine.physical_cores)) + 1) if worlds % d == 0)
-
-
 def _set_worlds(pair: Pair, name: SideName, worlds_per_group: int, groups: int, why: str) -> None:
     """`groups` groups of `worlds_per_group` worlds on one side."""
     agents = pair.side(name).value("agents_per_env")
     if name == "native":
         pair.set("native", "trainer.async_factor", groups, why)
         pair.set("native", "trainer.forward_pass_minibatch_target_size", worlds_per_group * agents, why)
-        pair.set("native", "trainer.num_workers", _workers(worlds_per_group, pair.machine), "divides the worlds")
+        workers = a.fitting_workers(worlds_per_group * groups, worlds_per_group, pair.machine.physical_cores)
+        pair.set("native", "trainer.num_workers", workers, "each group is whole workers")
         return
-    # One environment object a group: no two of them share a seed, and any number of groups works.
+    # Any number of groups works so, and no two worlds share a seed.
+    why = f"{why}; one environment object a group"
     pair.set("puffer", "env.num_worlds", worlds_per_group, why)
     pair.set("puffer", "vec.num_envs", groups, why)
     pair.set("puffer", "vec.batch_size", 1, why)
@@ -367,8 +370,10 @@ def _match_everything(pair: Pair, toward: SideName, other: SideName) -> None:
     for puffer_key, native_key in SAME_KEYS:
         keys: dict[SideName, str] = {"puffer": puffer_key, "native": native_key}
         pair.set(other, keys[other], _value(base.loaded, keys[toward]), kept)
+    settings = {setting.key for setting in pair.native.loaded.settings()}
     for key, value in PUFFER_RULES.items():
-        pair.set("native", key, value, fixed)
+        if key in settings:
+            pair.set("native", key, value, fixed)
     _same_optimizer(pair, toward)
     # One row an agent: with more, a recurrent policy starts the later rows differently on the two sides.
     horizon, total = base.value("bptt_horizon"), agents * groups * worlds

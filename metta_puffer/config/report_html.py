@@ -19,6 +19,7 @@ MEANING = {
 LANE_COLOURS = ("#4f6d9a", "#93a8c9")
 MAP_COLUMNS = 128  # cells of the map a line
 WIDTH = 1000
+MOST_LANES = 16
 MOST_BLOCKS = 400  # a timeline with more blocks is a smear; only its end is drawn
 
 STYLE = """
@@ -137,17 +138,20 @@ def _timeline(side: Side) -> str:
     if side.allocation is None:
         return ""
     horizon, groups = side.value("bptt_horizon"), side.value("groups")
-    recvs = side.allocation.recvs_per_group
-    first = max(0, max(recvs) - horizon * max(1, MOST_BLOCKS // groups)) // horizon * horizon
-    span = max(recvs) - first
+    longest, behind = side.allocation.recvs, side.allocation.groups_behind
+    drawn = min(groups, MOST_LANES)
+    first = max(0, longest - horizon * max(1, MOST_BLOCKS // drawn)) // horizon * horizon
+    span = longest - first
     lane, left = 26, 70
     unit = (WIDTH - left) / span
     shapes = []
-    for group in range(groups):
-        y = group * lane
+    for line in range(drawn):
+        group = line if line < drawn - 1 else groups - 1  # of many groups the first ones and the last
+        done = longest - (group >= groups - behind)
+        y = line * lane
         shapes.append(f"<text x='0' y='{y + 16}' font-size='13' fill='#4a5a6a'>group {group}</text>")
-        for begin in range(first, recvs[group], horizon):
-            length = min(horizon, recvs[group] - begin)
+        for begin in range(first, done, horizon):
+            length = min(horizon, done - begin)
             colour = LANE_COLOURS[(begin // horizon) % 2] if length == horizon else "#e7ecf3"
             x = left + (begin - first) * unit
             shapes.append(
@@ -156,12 +160,11 @@ def _timeline(side: Side) -> str:
             if length * unit > 46:
                 ink = "#fff" if length == horizon else "#4a5a6a"
                 shapes.append(f"<text x='{x + 5:.2f}' y='{y + 14}' font-size='11' fill='{ink}'>{length} cols</text>")
-    ticks = f"<text x='{left}' y='{groups * lane + 12}' font-size='12' fill='#6b7885'>env-step {first:,}</text>"
+    ticks = f"<text x='{left}' y='{drawn * lane + 12}' font-size='12' fill='#6b7885'>env-step {first:,}</text>"
     ticks += (
-        f"<text x='{WIDTH}' y='{groups * lane + 12}' font-size='12' fill='#6b7885' text-anchor='end'>"
-        f"{max(recvs):,}</text>"
+        f"<text x='{WIDTH}' y='{drawn * lane + 12}' font-size='12' fill='#6b7885' text-anchor='end'>{longest:,}</text>"
     )
-    svg = f"<svg viewBox='0 0 {WIDTH} {groups * lane + 18}' role=img>{''.join(shapes)}{ticks}</svg>"
+    svg = f"<svg viewBox='0 0 {WIDTH} {drawn * lane + 18}' role=img>{''.join(shapes)}{ticks}</svg>"
     return f"<h3>{side.name}: {groups} groups of {side.value('agents_per_forward'):,} agents</h3>{svg}"
 
 

@@ -95,12 +95,13 @@ def print_reconciled(result: Reconciled, files: Sequence[Path], console: Console
     console.print(f"[bold]reconcile --match {result.match} --toward {result.toward}[/]", highlight=False)
     for constraint in result.constraints:
         console.print(f"\n[yellow]not exactly possible[/]: {escape(constraint)}", highlight=False)
-    if result.changes:
-        table = _table(("side", "key", "before", "after", "why"))
+    for side in dict.fromkeys(change.side for change in result.changes):
+        table = _table(("key", "from", "to", "why"), right=("from", "to"))
         for change in result.changes:
-            cells = (change.side, change.key.rpartition(".")[2], show(change.before), show(change.after), change.why)
-            table.add_row(*(escape(cell) for cell in cells))
-        console.print("\nwhat changed")
+            if change.side == side:
+                cells = (change.key, show(change.before), show(change.after), change.why)
+                table.add_row(*(escape(cell) for cell in cells))
+        console.print(f"\nwhat changed on the {side} side", highlight=False)
         console.print(table, highlight=False)
     if result.audit.mismatches:
         table = _table(("quantity", "puffer", "native", "unit"), right=("puffer", "native"))

@@ -145,6 +145,8 @@ def resolve_native(
             **trainer.vtrace.model_dump(),
             **trainer.prioritized_experience_replay.model_dump(),
         ),
+        schedules=tuple(trainer.schedules),
+        losses=tuple(trainer.losses),
         rules=RulesPlan(**{name: getattr(trainer, name) for name in RulesPlan.model_fields}),
         policy=PolicyPlan(name=config.policy.name, recurrent=config.policy.recurrent, options=config.policy.options),
         seed=config.seed,

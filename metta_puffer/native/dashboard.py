@@ -15,6 +15,13 @@ from metta_puffer.tracking.schema import MetricRecord, MetricSink
 
 PLAIN_INTERVAL_SECONDS = 5.0
 SHOWN_STATISTICS = 14
+_MACHINE = (
+    ("process", "system/process_memory_bytes", 2**30, "GiB"),
+    ("process CPU", "system/process_cpu_percent", 1, "%"),
+    ("memory", "system/memory_percent", 1, "%"),
+    ("CPU", "system/cpu_percent", 1, "%"),
+    ("GPU", "system/gpu_memory_bytes", 2**30, "GiB"),
+)
 
 
 def make_dashboard(plan: RunPlan) -> MetricSink:
@@ -104,6 +111,11 @@ class LiveDashboard:
             f"score [bold]{progress.score}[/]",
         )
         steps = f"{record.agent_steps:,} of {progress.budget:,} agent-steps, {record.gradient_updates:,} updates"
+        machine = "  ".join(
+            f"{label} {progress.values[name] / scale:,.1f} {unit}"
+            for label, name, scale, unit in _MACHINE
+            if name in progress.values
+        )
         body = Table.grid(padding=(0, 3), expand=True)
         body.add_row(
             self._column("seconds", "seconds/", 8),
@@ -112,7 +124,11 @@ class LiveDashboard:
         )
         bar = Table.grid(expand=True)  # a bare bar would not end its line
         bar.add_row(ProgressBar(total=progress.budget, completed=min(record.agent_steps, progress.budget)))
-        return Panel(Group(head, bar, Text(steps), "", body), title="metta-native", border_style="cyan")
+        return Panel(
+            Group(head, bar, Text(steps), Text(machine, style="dim"), "", body),
+            title="metta-native",
+            border_style="cyan",
+        )
 
     def _column(self, title: str, prefix: str, limit: int) -> Table:
         table = Table.grid(padding=(0, 1))

@@ -1,33 +1,111 @@
 """Optimizers and the learning rate of each epoch."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch.nn import Parameter
+from torch import nn
 from torch.optim import Optimizer
 
 from metta_puffer.config.arithmetic import cosine_learning_rate
 from metta_puffer.config.plan import OptimizerPlan
 from metta_puffer.errors import UserError, did_you_mean
 
+_PART = 1_000_000  # more parameters than any policy has: tells the two halves of Muon's state apart
 
-def _adam(parameters: Iterable[Parameter], plan: OptimizerPlan) -> Optimizer:
-    return torch.optim.Adam(
-        parameters, plan.learning_rate, (plan.beta1, plan.beta2), plan.eps, weight_decay=plan.weight_decay
+
+def _adam(policy: nn.Module, plan: OptimizerPlan) -> Optimizer:
+    betas = plan.beta1, plan.beta2
+    return torch.optim.Adam(policy.parameters(), plan.learning_rate, betas, plan.eps, weight_decay=plan.weight_decay)
+
+
+def _adamw(policy: nn.Module, plan: OptimizerPlan) -> Optimizer:
+    betas = plan.beta1, plan.beta2
+    return torch.optim.AdamW(policy.parameters(), plan.learning_rate, betas, plan.eps, weight_decay=plan.weight_decay)
+
+
+def _adamw_schedulefree(policy: nn.Module, plan: OptimizerPlan) -> Optimizer:
+    import schedulefree
+
+    return schedulefree.AdamWScheduleFree(
+        policy.parameters(),
+        lr=plan.learning_rate,
+        betas=(plan.beta1, plan.beta2),
+        eps=plan.eps,
+        weight_decay=plan.weight_decay,
     )
 
 
-def _adamw(parameters: Iterable[Parameter], plan: OptimizerPlan) -> Optimizer:
-    return torch.optim.AdamW(
-        parameters, plan.learning_rate, (plan.beta1, plan.beta2), plan.eps, weight_decay=plan.weight_decay
+def _sgd_schedulefree(policy: nn.Module, plan: OptimizerPlan) -> Optimizer:
+    import schedulefree
+
+    return schedulefree.SGDScheduleFree(
+        policy.parameters(), lr=plan.learning_rate, momentum=plan.beta1, weight_decay=plan.weight_decay
     )
 
 
-OPTIMIZERS: dict[str, Callable[[Iterable[Parameter], OptimizerPlan], Optimizer]] = {"adam": _adam, "adamw": _adamw}
+class Muon(Optimizer):
+    """torch.optim.Muon for the hidden weight matrices, AdamW for everything else: biases, convolutions and heads.
+
+    Muon's steps are scaled to the size of AdamW's (Liu et al. 2025), so one learning rate serves both.
+    """
+
+    def __init__(self, policy: nn.Module, plan: OptimizerPlan) -> None:
+        heads = {"actor", "critic"}
+        named = [(name, parameter) for name, parameter in policy.named_parameters() if parameter.requires_grad]
+        matrices = [p for name, p in named if p.ndim == 2 and not heads & set(name.split("."))]
+        others = [p for name, p in named if p.ndim != 2 or heads & set(name.split("."))]
+        self.parts: list[Optimizer] = [
+            torch.optim.Muon(
+                matrices,
+                lr=plan.learning_rate,
+                momentum=plan.beta1,
+                weight_decay=plan.weight_decay,
+                adjust_lr_fn="match_rms_adamw",
+            ),
+            torch.optim.AdamW(
+                others, plan.learning_rate, (plan.beta1, plan.beta2), plan.eps, weight_decay=plan.weight_decay
+            ),
+        ]
+        super().__init__(matrices + others, {"lr": plan.learning_rate})
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        dicts = [part.state_dict() for part in self.parts]
+        state = {
+            _PART * number + index: entries
+            for number, one in enumerate(dicts)
+            for index, entries in one["state"].items()
+        }
+        return {"state": state, "param_groups": [group for one in dicts for group in one["param_groups"]]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        groups = list(state_dict["param_groups"])
+        if len(groups) != len(self.param_groups):
+            raise ValueError(f"{len(groups)} parameter groups where Muon has {len(self.param_groups)}")
+        for number, part in enumerate(self.parts):
+            state = {
+                index % _PART: entries for index, entries in state_dict["state"].items() if index // _PART == number
+            }
+            part.load_state_dict({"state": state, "param_groups": [groups[number]]})
+        self.param_groups = [group for part in self.parts for group in part.param_groups]
 
 
-def build_optimizer(parameters: Iterable[Parameter], plan: OptimizerPlan) -> Optimizer:
-    """Raises UserError for an optimizer that is not in the registry."""
+OPTIMIZERS: dict[str, Callable[[nn.Module, OptimizerPlan], Optimizer]] = {
+    "adam": _adam,
+    "adamw": _adamw,
+    "adamw_schedulefree": _adamw_schedulefree,
+    "muon": Muon,
+    "sgd_schedulefree": _sgd_schedulefree,
+}
+
+
+def build_optimizer(policy: nn.Module, plan: OptimizerPlan) -> Optimizer:
+    """An optimizer of all the policy's parameters. Raises UserError for one that is not in the registry."""
     if plan.type not in OPTIMIZERS:
         raise UserError(
             f"no such optimizer.{did_you_mean(plan.type, OPTIMIZERS)}",
@@ -35,7 +113,19 @@ def build_optimizer(parameters: Iterable[Parameter], plan: OptimizerPlan) -> Opt
             key="trainer.optimizer.type",
             value=plan.type,
         )
-    return OPTIMIZERS[plan.type](parameters, plan)
+    return OPTIMIZERS[plan.type](policy, plan)
+
+
+def begin_update(optimizer: Optimizer) -> None:
+    """Schedule-free optimizers train other weights than those they offer for acting (Defazio et al. 2024)."""
+    if hasattr(optimizer, "train"):
+        optimizer.train()
+
+
+def end_update(optimizer: Optimizer) -> None:
+    """Puts back the weights for acting, checkpoints and evaluation."""
+    if hasattr(optimizer, "eval"):
+        optimizer.eval()
 
 
 def learning_rate(plan: OptimizerPlan, epoch: int, total_epochs: int) -> float:

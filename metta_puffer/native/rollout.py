@@ -1,5 +1,6 @@
 """Fills the experience buffer: receive a group, run the policy on it, store, send its actions, next group."""
 
+import dataclasses
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,23 +41,62 @@ class Arrived:
 
 
 class Rollout:
-    """Owns what lives from one rollout to the next: recurrent state and the observations not yet acted upon."""
+    """Owns what lives from one rollout to the next: recurrent state and the observations not yet acted upon.
+
+    `plan` may be replaced between rollouts, for schedules.
+    """
 
     def __init__(
         self, plan: RunPlan, worlds: WorldGroups, policy: nn.Module, experience: Experience, generator: torch.Generator
     ) -> None:
-        self._plan, self._worlds, self._policy, self._experience = plan, worlds, policy, experience
+        self.plan, self._worlds, self._policy, self._experience = plan, worlds, policy, experience
         self._generator = generator
         self._device = torch.device(plan.device)
         self._recurrent = experience.initial_h is not None
         self._worlds_per_group = plan.env.envs_per_forward
+        self._early_infos: list[dict[str, Any]] = []  # of episodes whose end was received before the rollout began
         self._held: list[Arrived] = []  # received at the end of a rollout to value the rows' ends, acted upon next
         self.h: list[Tensor | None] = [None] * worlds.num_groups
         self.c: list[Tensor | None] = [None] * worlds.num_groups
         self._last_values: list[Tensor | None] = [None] * worlds.num_groups
         shape = worlds.num_groups, worlds.agents_per_group
         self.mean_rewards = torch.zeros(shape, device=self._device)  # running mean of each agent, for centring
+        self._next_group = 0
         self._reset_states()
+
+    def state(self) -> dict[str, Tensor]:
+        """What the next rollout needs to know of this one, apart from the worlds."""
+        tensors = {"mean_rewards": self.mean_rewards, "next_group": torch.tensor(self._next_group)}
+        for group in range(self._worlds.num_groups):
+            for name, value in (("h", self.h), ("c", self.c), ("last_values", self._last_values)):
+                if (tensor := value[group]) is not None:
+                    tensors[f"{name}/{group}"] = tensor
+        for arrived in self._held:
+            tensors[f"held_rewards/{arrived.group}"] = arrived.rewards
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Undoes `state`, on worlds that have just been taken up where they were."""
+        on_device = {name: tensor.to(self._device) for name, tensor in tensors.items()}
+        first = int(tensors["next_group"])
+        self.mean_rewards = on_device["mean_rewards"].clone()
+        received = sorted(
+            (self._worlds.recv() for _ in range(self._worlds.num_groups)),
+            key=lambda one: (one.group - first) % self._worlds.num_groups,
+        )
+        for one in received:
+            group = one.group
+            arrived = self._arrive(one)
+            if f"held_rewards/{group}" in on_device:  # already seen and counted
+                arrived = dataclasses.replace(arrived, rewards=on_device[f"held_rewards/{group}"])
+            else:
+                self._early_infos += one.infos
+            self._held.append(arrived)
+            self.h[group], self.c[group] = on_device.get(f"h/{group}"), on_device.get(f"c/{group}")
+            self._last_values[group] = on_device.get(f"last_values/{group}")
+        if f"held_rewards/{first}" in on_device:
+            self.mean_rewards = on_device["mean_rewards"].clone()
+        self._next_group = first
 
     def _reset_states(self) -> None:
         if self._recurrent:
@@ -70,8 +110,11 @@ class Rollout:
         """Runs until the buffer is full."""
         experience, collected = self._experience, Collected()
         experience.begin()
-        if self._plan.rules.rollout_state == "reset":
+        if self.plan.rules.rollout_state == "reset":
             self._reset_states()
+        for info in self._early_infos:
+            collected.add_info(info)
+        self._early_infos.clear()
         while not experience.ready:
             arrived = self._held.pop(0) if self._held else self._recv(collected, stopwatch)
             actions = self._act(arrived, stopwatch)
@@ -79,7 +122,8 @@ class Rollout:
             collected.env_steps += self._worlds_per_group
             with stopwatch("environment"):
                 self._worlds.send(arrived.group, actions.to("cpu", torch.int32).numpy())
-        if self._plan.rules.row_end == "bootstrap":
+            self._next_group = (arrived.group + 1) % self._worlds.num_groups
+        if self.plan.rules.row_end == "bootstrap":
             self._value_row_ends(collected, stopwatch)
         return collected
 
@@ -93,7 +137,7 @@ class Rollout:
 
     def _arrive(self, received: Received) -> Arrived:
         """Takes what the worlds sent to the device, rewards as the rules want them. Once for each `received`."""
-        rules = self._plan.rules
+        rules = self.plan.rules
         rewards = torch.from_numpy(received.rewards).to(self._device, torch.float32)
         if rules.reward_clamp is not None:
             rewards = rewards.clamp(-rules.reward_clamp, rules.reward_clamp)
@@ -128,13 +172,13 @@ class Rollout:
         return actions
 
     def _forward(self, observations: Tensor, state: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._plan.precision == "bfloat16"):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
             return self._policy.forward_eval(observations, state)  # type: ignore[operator]
 
     def _state_before(self, arrived: Arrived) -> tuple[Tensor | None, Tensor | None, Tensor]:
         """Recurrent state [n, hidden] with which the group reads its observation, and where it was zeroed [n]."""
         h, c = self.h[arrived.group], self.c[arrived.group]
-        if not self._plan.rules.reset_state_on_done:
+        if not self.plan.rules.reset_state_on_done:
             return h, c, torch.zeros_like(arrived.terminals)
         resets = torch.maximum(arrived.terminals, arrived.truncations)
         if h is not None and c is not None:
@@ -149,10 +193,10 @@ class Rollout:
         upon stands in for that of the one never shown.
         """
         last = self._last_values[arrived.group]
-        if self._plan.rules.truncation == "ignore":
+        if self.plan.rules.truncation == "ignore":
             return arrived.rewards, arrived.terminals
         cut_short = arrived.truncations * (1.0 - arrived.terminals)
-        rewards = arrived.rewards if last is None else arrived.rewards + self._plan.loss.gamma * last * cut_short
+        rewards = arrived.rewards if last is None else arrived.rewards + self.plan.loss.gamma * last * cut_short
         return rewards, torch.maximum(arrived.terminals, arrived.truncations)
 
     def _value_row_ends(self, collected: Collected, stopwatch: Stopwatch) -> None:

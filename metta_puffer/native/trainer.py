@@ -11,14 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
 from metta_puffer.native import checkpoints
+from metta_puffer.native.checkpoints import Checkpoint
 from metta_puffer.native.experience import Experience
-from metta_puffer.native.optimizers import build_optimizer, learning_rate, set_learning_rate
+from metta_puffer.native.losses.registry import LossTerms
+from metta_puffer.native.losses.term import Context
+from metta_puffer.native.monitors import machine_values
+from metta_puffer.native.optimizers import build_optimizer, end_update, learning_rate, set_learning_rate
+from metta_puffer.native.replay import GroupLog
 from metta_puffer.native.rollout import Collected, Rollout
+from metta_puffer.native.schedules import Schedules
 from metta_puffer.native.stopwatch import Stopwatch
 from metta_puffer.native.update import DivergedError, Update, Updated
 from metta_puffer.native.worlds import EnvFactory, metta_env, open_worlds
@@ -28,6 +34,7 @@ from metta_puffer.trainers import RunResult
 
 log = logging.getLogger(__name__)
 
+_LOG_PARTS = ("actions", "episodes", "ages")
 _DTYPES = {"uint8": torch.uint8, "float32": torch.float32}
 
 
@@ -50,26 +57,31 @@ class NativeTrainer:
 
     def __init__(self, plan: RunPlan, sink: MetricSink, env_factory: EnvFactory) -> None:
         _check(plan)
+        self._schedules = Schedules(plan)
         self.plan, self._sink = plan, sink
         self.folder = Path(plan.run_dir) / "checkpoints"
         device = torch.device(plan.device)
         self.epoch = self.agent_steps = self.env_steps = self.gradient_updates = 0
         self._wall_seconds_before = 0.0
-        self._episodes = Collected()
         self._stopwatch = Stopwatch()
         self.newest_checkpoint: Path | None = None
 
-        self._worlds = open_worlds(plan.env, env_factory)
+        resumed = self._newest()
+        self._worlds = open_worlds(plan.env, env_factory, _logs(resumed, plan) if resumed else None)
         driver = self._worlds.driver_env
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(plan.seed)
             self.policy: nn.Module = build_policy(plan.policy, driver).to(device)
+            width: Any = self.policy.get_submodule("actor").in_features
+            self.losses = LossTerms(Context(plan, driver, width, driver.single_action_space.n)).to(device)
         # Streams of their own, so that neither depends on how often the other draws.
         self._generators = {
             name: torch.Generator(device).manual_seed(plan.seed * 2 + offset)
             for offset, name in enumerate(("actions", "minibatches"))
         }
-        self.optimizer = build_optimizer(self.policy.parameters(), plan.optimizer)
+        trained = nn.ModuleDict({"policy": self.policy, "losses": self.losses})
+        self.optimizer = build_optimizer(trained, plan.optimizer)
+        end_update(self.optimizer)
         space = driver.single_observation_space
         self.experience = Experience(
             plan.batch,
@@ -83,12 +95,16 @@ class NativeTrainer:
         )
         acting = torch.compile(self.policy) if plan.compile else self.policy
         self._rollout = Rollout(plan, self._worlds, self.policy, self.experience, self._generators["actions"])
-        self._update = Update(plan, acting, self.optimizer, self._generators["minibatches"])  # type: ignore[arg-type]
-        self._resume()
+        self._update = Update(plan, acting, self.losses, self.optimizer, self._generators["minibatches"])  # type: ignore[arg-type]
+        if resumed:
+            self._restore(resumed)
+        self._resumed = resumed
 
     def run(self, interrupted: Callable[[], bool]) -> RunResult:
         started = time.monotonic()
         self._worlds.reset()
+        if self._resumed:
+            self._rollout.restore(_under("rollout", self._resumed.tensors))
         while self.agent_steps < self.plan.batch.total_timesteps and not interrupted():
             self._one_epoch(started)
             if self.epoch % self.plan.checkpoint_interval_epochs == 0:
@@ -113,7 +129,9 @@ class NativeTrainer:
 
     def _one_epoch(self, started: float) -> None:
         began = time.monotonic()
-        rate = learning_rate(self.plan.optimizer, self.epoch, self.plan.batch.total_epochs)
+        now = self._rollout.plan = self._update.plan = self._schedules.at(self.agent_steps)
+        self._update.agent_steps = self.agent_steps
+        rate = learning_rate(now.optimizer, self.epoch, now.batch.total_epochs)
         set_learning_rate(self.optimizer, rate)
         try:
             self._check_weights()
@@ -128,7 +146,9 @@ class NativeTrainer:
         self.env_steps += collected.env_steps
         self.gradient_updates += updated.gradient_updates
         speed = collected.agent_steps / (time.monotonic() - began)
-        self._sink.log(self._record(collected, updated, rate, speed, started))
+        record = self._record(collected, updated, rate, speed, started)
+        self._schedules.observe(record.values)
+        self._sink.log(record)
 
     def _check_weights(self) -> None:
         # Once a round: sampling an action from NaN would end a CUDA context, not just the run.
@@ -144,8 +164,14 @@ class NativeTrainer:
         if "episode_return" in means:
             values["score"] = means["episode_return"]
         values |= {f"losses/{name}": value for name, value in updated.losses.items()}
-        values |= {f"seconds/{stage}": seconds for stage, seconds in self._stopwatch.take().items()}
+        seconds = self._stopwatch.take()
+        values |= {f"seconds/{stage}": value for stage, value in seconds.items()}
         values["throughput/agent_steps_per_second"] = speed
+        training = seconds["train"]
+        rollout = sum(seconds.values()) - training
+        values["throughput/rollout_agent_steps_per_second"] = collected.agent_steps / rollout
+        values["throughput/train_agent_steps_per_second"] = self.plan.batch.batch_size / training
+        values |= updated.gradients | machine_values()
         values["train/learning_rate"] = rate
         values["train/stopped_early"] = float(updated.stopped_early)
         return MetricRecord(
@@ -163,6 +189,16 @@ class NativeTrainer:
         """Writes a checkpoint. A failure is logged and training goes on with the older ones."""
         tensors, optimizer = checkpoints.flatten_optimizer(self.optimizer.state_dict())
         tensors |= {f"generator/{name}": generator.get_state() for name, generator in self._generators.items()}
+        tensors |= {f"rollout/{name}": tensor for name, tensor in self._rollout.state().items()}
+        for group, log_ in enumerate(self._worlds.logs):
+            for name, array in zip(_LOG_PARTS, log_.state(), strict=True):
+                tensors[f"worlds/{group}/{name}"] = torch.from_numpy(array)
+        tensors |= {f"losses/{name}": tensor for name, tensor in self.losses.state_dict().items()}
+        if self.plan.loss.l2_init_loss_coef:
+            tensors |= {f"initial/{name}": weights for name, weights in self._update.initial_weights.items()}
+        for name, parameter in self.policy.named_parameters():
+            if parameter.grad is not None:  # a partial accumulation, to be finished in the next epoch
+                tensors[f"gradient/{name}"] = parameter.grad
         state: dict[str, Any] = {
             "epoch": self.epoch,
             "agent_steps": self.agent_steps,
@@ -170,35 +206,67 @@ class NativeTrainer:
             "gradient_updates": self.gradient_updates,
             "wall_seconds": self._wall_seconds(started),
             "optimizer": optimizer,
+            "smoothed_metrics": self._schedules.smoothed,
             "plan": self.plan.model_dump(mode="json"),
         }
-        checkpoint = checkpoints.Checkpoint(self.policy.state_dict(), tensors, state)
+        checkpoint = Checkpoint(self.policy.state_dict(), tensors, state)
         try:
             self.newest_checkpoint = checkpoints.save(self.folder, self.epoch, checkpoint)
             self._saved_epoch = self.epoch
         except OSError as error:
             log.error("checkpoint of epoch %d not written, training goes on: %s", self.epoch, error)
 
-    def _resume(self) -> None:
+    def _newest(self) -> Checkpoint | None:
         found = checkpoints.versions(self.folder)
         if not found:
-            return
-        checkpoint = checkpoints.load(found[-1])
+            return None
+        self.newest_checkpoint = found[-1]
+        return checkpoints.load(found[-1])
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
         try:
             self.policy.load_state_dict(checkpoint.weights)
+            self.losses.load_state_dict(_under("losses", checkpoint.tensors))
             checkpoints.restore_optimizer(self.optimizer, checkpoint.tensors, checkpoint.state["optimizer"])
             for name, generator in self._generators.items():
                 generator.set_state(checkpoint.tensors[f"generator/{name}"])
+            for name, gradient in _under("gradient", checkpoint.tensors).items():
+                self.policy.get_parameter(name).grad = gradient.to(self.plan.device)
             self.epoch, self.agent_steps = checkpoint.state["epoch"], checkpoint.state["agent_steps"]
             self.env_steps, self.gradient_updates = checkpoint.state["env_steps"], checkpoint.state["gradient_updates"]
+            self._schedules.smoothed = dict(checkpoint.state["smoothed_metrics"])
+            self._update.initial_weights |= _under("initial", checkpoint.tensors)
             self._wall_seconds_before = checkpoint.state["wall_seconds"]
         except (RuntimeError, ValueError, KeyError) as error:
-            raise UserError(
-                f"this checkpoint was written by a run with another policy or optimizer ({str(error).splitlines()[0]})",
-                file=str(found[-1]),
-                remedy="resume with the settings the run was started with, or start in a fresh run folder",
-            ) from error
-        self.newest_checkpoint, self._saved_epoch = found[-1], self.epoch
+            raise _other_run(str(self.newest_checkpoint), str(error).splitlines()[0]) from error
+        self._saved_epoch = self.epoch
+
+
+def _logs(checkpoint: Checkpoint, plan: RunPlan) -> list[GroupLog]:
+    """What the groups of worlds were sent. Raises UserError when the run had other worlds than the plan has."""
+    env = plan.env
+    before = checkpoint.state["plan"]["env"]
+    for name in ("game", "game_options", "agents_per_env", "envs", "envs_per_forward", "seed"):
+        if before[name] != getattr(env, name):
+            raise _other_run(plan.run_dir, f"{name} was {before[name]!r} and now is {getattr(env, name)!r}")
+    logs = []
+    for group in range(env.groups):
+        parts = _under(f"worlds/{group}", checkpoint.tensors)
+        actions, episodes, ages = (parts[name].numpy() for name in _LOG_PARTS)
+        logs.append(GroupLog.from_state((actions, episodes, ages), env.envs_per_forward, env.agents_per_env))
+    return logs
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
+
+
+def _other_run(file: str, what: str) -> UserError:
+    return UserError(
+        f"this checkpoint was written by a run with another policy, optimizer or worlds ({what})",
+        file=file,
+        remedy="resume with the settings the run was started with, or start in a fresh run folder",
+    )
 
 
 def _check(plan: RunPlan) -> None:

@@ -3,7 +3,8 @@
 Two ways to step in the background: PufferLib's worker processes, or one thread a group in this process.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from metta_puffer.config.plan import EnvPlan
+from metta_puffer.native.replay import GroupLog, restore
 
 EnvFactory = Callable[..., Any]  # (plan: EnvPlan, worlds: int, seed: int, buf=None) -> PufferEnv
 
@@ -34,6 +36,7 @@ class WorldGroups(Protocol):
     num_groups: int
     agents_per_group: int
     driver_env: Any
+    logs: list[GroupLog]  # what every group was sent, for a run that continues this one
 
     def reset(self) -> None: ...
 
@@ -44,15 +47,15 @@ class WorldGroups(Protocol):
     def close(self) -> None: ...
 
 
-def open_worlds(plan: EnvPlan, factory: EnvFactory) -> WorldGroups:
-    """The groups that `plan` asks for.
+def open_worlds(plan: EnvPlan, factory: EnvFactory, logs: Sequence[GroupLog] | None = None) -> WorldGroups:
+    """The groups that `plan` asks for. With the `logs` of an earlier run `reset` takes its worlds up again.
 
     The published engine keeps the interpreter to itself while it steps, so several workers must be processes; the
     native engine spreads its worlds over `workers` threads of its own.
     """
     if plan.workers > 1 and plan.engine == "published":
-        return ProcessGroups(plan, factory)
-    return ThreadGroups(plan, factory)
+        return ProcessGroups(plan, factory, logs)
+    return ThreadGroups(plan, factory, logs)
 
 
 def metta_env(plan: EnvPlan, worlds: int, seed: int, buf: Any = None) -> Any:
@@ -74,31 +77,32 @@ def metta_env(plan: EnvPlan, worlds: int, seed: int, buf: Any = None) -> Any:
 class ThreadGroups:
     """One environment object a group; each steps in a thread of its own unless there is only one."""
 
-    def __init__(self, plan: EnvPlan, factory: EnvFactory) -> None:
+    def __init__(self, plan: EnvPlan, factory: EnvFactory, logs: Sequence[GroupLog] | None) -> None:
         worlds = plan.envs_per_forward
         self._seeds = [plan.seed + group * worlds for group in range(plan.groups)]
         self._envs = [factory(plan, worlds, seed) for seed in self._seeds]
         self.driver_env = self._envs[0]
         self.num_groups = plan.groups
         self.agents_per_group = plan.agents_per_forward
+        self.logs = list(logs or (GroupLog(worlds, plan.agents_per_env) for _ in range(plan.groups)))
         self._executor = ThreadPoolExecutor(plan.groups, "worlds") if plan.groups > 1 else None
-        self._pending: list[Future[Any] | Any] = [None] * plan.groups
-        self._next = 0
+        self._pending: deque[tuple[int, Future[Any] | Any]] = deque()  # in the order of their sends
 
     def reset(self) -> None:
-        for group, (env, seed) in enumerate(zip(self._envs, self._seeds, strict=True)):
-            observations, infos = env.reset(seed)
-            self._pending[group] = observations, env.rewards, env.terminals, env.truncations, infos
-        self._next = 0
+        for group, (env, seed, log) in enumerate(zip(self._envs, self._seeds, self.logs, strict=True)):
+            infos = restore(env, seed, log)
+            self._pending.append((group, (env.observations, env.rewards, env.terminals, env.truncations, infos)))
 
     def recv(self) -> Received:
-        group, self._next = self._next, (self._next + 1) % self.num_groups
-        result = self._pending[group]
-        return Received(group, *(result.result() if isinstance(result, Future) else result))
+        group, result = self._pending.popleft()
+        received = Received(group, *(result.result() if isinstance(result, Future) else result))
+        self.logs[group].received(received.terminals | received.truncations)
+        return received
 
     def send(self, group: int, actions: npt.NDArray[np.int32]) -> None:
+        self.logs[group].sent(actions)
         step = self._envs[group].step
-        self._pending[group] = self._executor.submit(step, actions) if self._executor else step(actions)
+        self._pending.append((group, self._executor.submit(step, actions) if self._executor else step(actions)))
 
     def close(self) -> None:
         if self._executor:
@@ -110,49 +114,73 @@ class ThreadGroups:
 class ProcessGroups:
     """PufferLib's worker processes, each running one environment object that holds its share of the worlds."""
 
-    def __init__(self, plan: EnvPlan, factory: EnvFactory) -> None:
+    def __init__(self, plan: EnvPlan, factory: EnvFactory, logs: Sequence[GroupLog] | None) -> None:
         import pufferlib.vector
 
         worlds = plan.envs // plan.workers
         self._seed = plan.seed
+        self.num_groups = plan.groups
+        self.agents_per_group = plan.agents_per_forward
+        self.logs = list(logs or (GroupLog(plan.envs_per_forward, plan.agents_per_env) for _ in range(plan.groups)))
+        workers_per_group = plan.envs_per_forward // worlds
+        creators = []
+        for worker in range(plan.workers):
+            group, place = divmod(worker, workers_per_group)
+            log = self.logs[group].of_worlds(place * worlds, worlds)
+            creators.append(_restoring(plan, worlds, plan.seed + worker * worlds, factory, log))
+        self._workers_per_group = workers_per_group
+        self._may_send, self._may_receive = pufferlib.vector.SEND, pufferlib.vector.RECV
         self._vecenv = pufferlib.vector.make(
-            [_seeded(plan, worlds, plan.seed + worker * worlds, factory) for worker in range(plan.workers)],
-            env_args=[[] for _ in range(plan.workers)],
-            env_kwargs=[{} for _ in range(plan.workers)],
+            creators,
+            env_args=[[] for _ in creators],
+            env_kwargs=[{} for _ in creators],
             backend=pufferlib.vector.Multiprocessing,
             num_envs=plan.workers,
             num_workers=plan.workers,
-            batch_size=plan.envs_per_forward // worlds,
+            batch_size=workers_per_group,
             zero_copy=plan.zero_copy,
         )
         self.driver_env = self._vecenv.driver_env
-        self.num_groups = plan.groups
-        self.agents_per_group = plan.agents_per_forward
 
     def reset(self) -> None:
         self._vecenv.async_reset(self._seed)
 
     def recv(self) -> Received:
+        # PufferLib expects recv and send in turn; we may receive every group before the first one is sent on.
+        self._vecenv.flag = self._may_receive
         # PufferLib 3.0.23 puts the teacher's actions between truncations and infos; 3.0.0 has none.
         observations, rewards, terminals, truncations, *_, infos, agent_ids, _ = self._vecenv.recv()
         group = int(agent_ids[0]) // self.agents_per_group
+        self.logs[group].received(terminals | truncations)
         return Received(group, observations, rewards, terminals, truncations, infos)
 
     def send(self, group: int, actions: npt.NDArray[np.int32]) -> None:
+        self.logs[group].sent(actions)
+        first = group * self._workers_per_group
+        self._vecenv.w_slice = slice(first, first + self._workers_per_group)
+        self._vecenv.flag = self._may_send
         self._vecenv.send(actions)
 
     def close(self) -> None:
         self._vecenv.close()
 
 
-def _seeded(plan: EnvPlan, worlds: int, seed: int, factory: EnvFactory) -> Callable[..., Any]:
-    """A creator whose environment resets to its own seed: PufferLib would give worker w seed + w, and so many
-    worlds of different workers the same one."""
+def _restoring(plan: EnvPlan, worlds: int, seed: int, factory: EnvFactory, log: GroupLog) -> Callable[..., Any]:
+    """A creator whose environment, when reset, starts from its own seed and plays what the log holds.
+
+    PufferLib's reset would give worker w seed + w, and so many worlds of different workers the same one.
+    """
 
     def create(buf: Any = None, **_: Any) -> Any:
         env = factory(plan, worlds, seed, buf)
         reset = env.reset
-        env.reset = lambda _seed=None: reset(seed)
+
+        def reset_to_log(seed: int | None = None) -> tuple[Any, list[dict[str, Any]]]:
+            env.reset = reset
+            return env.observations, restore(env, own_seed, log)
+
+        env.reset = reset_to_log
         return env
 
+    own_seed = seed
     return create

@@ -7,11 +7,26 @@ from torch import nn
 
 from metta_puffer.config.plan import PolicyPlan
 from metta_puffer.errors import UserError, did_you_mean
+from metta_puffer.policies.cortex import CortexPolicy
 from metta_puffer.policies.fast import FastPolicy
+from metta_puffer.policies.lstm import LSTMPolicy
+from metta_puffer.policies.mamba import MambaPolicy
+from metta_puffer.policies.memory_free import MemoryFreePolicy
 from metta_puffer.policies.small import SmallPolicy
 from metta_puffer.policies.tokens import TokenChannels, window_shape
+from metta_puffer.policies.vit import VitMediumPolicy, VitSmallPolicy, VitTinyPolicy
 
-POLICIES: dict[str, type[nn.Module]] = {"fast": FastPolicy, "small": SmallPolicy}
+POLICIES: dict[str, type[nn.Module]] = {
+    "cortex": CortexPolicy,
+    "fast": FastPolicy,
+    "lstm": LSTMPolicy,
+    "mamba": MambaPolicy,
+    "memory-free": MemoryFreePolicy,
+    "small": SmallPolicy,
+    "vit-medium": VitMediumPolicy,
+    "vit-small": VitSmallPolicy,
+    "vit-tiny": VitTinyPolicy,
+}
 _GIVEN = {"self", "channels", "height", "width", "num_actions", "recurrent"}
 
 
@@ -37,7 +52,8 @@ def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None =
             value=env.single_action_space,
         )
     policy_class = POLICIES[plan.name]
-    known = [name for name in inspect.signature(policy_class).parameters if name not in _GIVEN]
+    parameters = inspect.signature(policy_class).parameters
+    known = [name for name in parameters if name not in _GIVEN]
     options = {name: value for name, value in plan.options.items() if name != "window"}
     for option, value in options.items():
         if option not in known:
@@ -47,7 +63,18 @@ def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None =
                 key=f"policy.{option}",
                 value=value,
             )
+        _check_kind(option, value, parameters[option].default)
     of_env = TokenChannels.of_env(env)
     seen = of_env if channels is None else channels.seen_through(of_env)
     height, width = window_shape(env, plan.options)
     return policy_class(seen, height, width, int(env.single_action_space.n), recurrent=plan.recurrent, **options)
+
+
+def _check_kind(option: str, value: object, default: object) -> None:
+    """Raises UserError unless `value` is what the option's default is: a size or a text."""
+    if isinstance(default, int):
+        wanted, right = "a whole number above 0", type(value) is int and value > 0
+    else:
+        wanted, right = "a text", isinstance(value, str)
+    if not right:
+        raise UserError(f"must be {wanted}", remedy=f"the default is {default!r}", key=f"policy.{option}", value=value)

@@ -10,7 +10,7 @@ from metta_puffer.policies.tokens import TokenChannels, TokenGrid
 class SmallPolicy(ActorCritic):
     """Grid -> conv 5x5/3; joined with the agent's own cell and the global tokens -> fc -> LSTM.
 
-    With the defaults and C = 30 grid and 20 global channels about 57 k parameters: 12 k convolution, 12 k fc,
+    With the defaults and C = 30 grid and 20 global channels about 58 k parameters: 12 k convolution, 12 k fc,
     33 k LSTM (64 -> 64).
     """
 

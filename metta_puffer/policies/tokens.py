@@ -143,7 +143,7 @@ class TokenGrid(nn.Module):
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
         if tokens.device.type == "cpu" and not torch.compiler.is_compiling():
-            tokens = _without_empty_tail(tokens)
+            tokens = without_empty_tail(tokens)
         n, length = tokens.shape[:2]
         location = tokens[..., 0].long()
         key = tokens[..., 1].long() * 256 + tokens[..., 2]
@@ -170,7 +170,7 @@ class TokenGrid(nn.Module):
         return grid, buffer[grid_size : grid_size + global_size].view(n, self.num_globals)
 
 
-def _without_empty_tail(tokens: Tensor) -> Tensor:
+def without_empty_tail(tokens: Tensor) -> Tensor:
     """Cuts the slots behind the last used one of the whole batch; most of a 200-token buffer is padding."""
     used = (tokens[..., 0] != PADDING_LOCATION).any(0).nonzero()
     return tokens[:, : int(used[-1]) + 1 if len(used) else 1]

@@ -2,8 +2,12 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# One press of Ctrl-C can arrive several times: from the terminal, and from a launcher (torchrun) that passes it on.
+ONE_PRESS_SECONDS = 1.0
 
 
 class Interrupts:
@@ -11,11 +15,14 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.asked = False
+        self._first = 0.0
 
-    def _note(self, signum: int, frame: object) -> None:
-        if self.asked:
+    def note(self, signum: int, frame: object = None) -> None:
+        now = time.monotonic()
+        if not self.asked:
+            self.asked, self._first = True, now
+        elif signum == signal.SIGINT and now - self._first > ONE_PRESS_SECONDS:
             raise KeyboardInterrupt
-        self.asked = True
 
 
 @contextmanager
@@ -25,7 +32,7 @@ def noted_interrupts() -> Iterator[Interrupts]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupts
         return
-    before = {number: signal.signal(number, interrupts._note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, interrupts.note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interrupts
     finally:

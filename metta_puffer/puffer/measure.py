@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metta_puffer.errors import UserError
+
 SCORE_STAT = "episode_return"
 
 # PuffeRL's profiler stages and what they are called here: rollout is its evaluate(), update its train().
@@ -51,8 +53,20 @@ def environment_values(stats: Mapping[str, Sequence[Any]]) -> dict[str, float]:
 
 
 def loss_values(losses: Mapping[str, float]) -> dict[str, float]:
-    """`losses/*`; explained_variance is left out where it is undefined (constant returns)."""
-    return {f"losses/{name}": float(value) for name, value in losses.items() if math.isfinite(value)}
+    """`losses/*`; explained_variance is left out where it is undefined (constant returns).
+
+    Raises UserError when another loss is no finite number: the weights are lost, and every later round would be.
+    """
+    values = {f"losses/{name}": float(value) for name, value in losses.items()}
+    if not math.isfinite(values.get("losses/explained_variance", 0.0)):
+        del values["losses/explained_variance"]
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"learning diverged: {name} is {value}",
+                remedy="lower train.learning_rate, or raise train.adam_eps; earlier checkpoints are as they were",
+            )
+    return values
 
 
 def _mean(samples: Sequence[Any]) -> float | None:

@@ -1,20 +1,23 @@
 """A worker whose trainer is a fake one: seconds instead of minutes, with checkpoints, failures and scores on demand.
 
 `plan.extra` steers it: `score` (final), `noise`, `pause_seconds` a round, `fail_at_epoch`. So do the environment
-variables FAKE_PAUSE_SECONDS and FAKE_FAIL_ARM, where plans come from configuration files.
+variables FAKE_PAUSE_SECONDS, FAKE_FAIL_ARM and FAKE_NATIVE_SCORE, where plans come from configuration files.
 """
 
 import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from compare import worker
+from compare import evaluation, worker
+from compare.rundir import Run
 from metta_puffer import trainers
 from metta_puffer.config.plan import RunPlan
+from metta_puffer.tracking.jsonl import JsonlSink, read_records
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
 
 
@@ -25,6 +28,8 @@ def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
         extra["fail_at_epoch"] = 3
     checkpoint = Path(plan.run_dir) / "checkpoint.json"
     epoch = json.loads(checkpoint.read_text())["epoch"] if checkpoint.exists() else 0
+    if "FAKE_NATIVE_SCORE" in os.environ and plan.trainer == "native":
+        extra["score"] = float(os.environ["FAKE_NATIVE_SCORE"])
     print(f"training {plan.trainer} from epoch {epoch}")
     arm = ("puffer", "native").index(plan.trainer)
     level = np.random.default_rng([arm, plan.seed]).normal(extra.get("score", 1.0), extra.get("noise", 0.1))
@@ -57,6 +62,15 @@ def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
     )
 
 
+def evaluate(run: Run, episodes: int) -> None:
+    """As if the last policy had been judged: a tenth better than in training."""
+    last = read_records(run.metrics)[-1]
+    values = {"evaluation/sampled": 1.1 * last.values["score"], "evaluation/deterministic": last.values["score"]}
+    with JsonlSink(run.dir / evaluation.EVALUATIONS_FILE) as sink:
+        sink.log(replace(last, values=values))
+
+
 if __name__ == "__main__":
     trainers.get_trainer = lambda name: train
+    worker.evaluate = evaluate
     sys.exit(worker.main())

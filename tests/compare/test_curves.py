@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from compare.curves import Curve, align, curve
+from compare.curves import Curve, align, curve, smoothed
 from metta_puffer.tracking.schema import MetricRecord
 
 
@@ -49,3 +49,12 @@ def test_ranges_that_do_not_meet_have_no_grid():
     grid, rows = align([straight(0, 10), straight(10, 20)])
     assert grid.tolist() == [10.0] and rows.shape == (2, 1)
     assert not len(align([])[0])
+
+
+def test_smoothing_takes_the_mean_over_a_share_of_the_run_before_each_moment():
+    records = [MetricRecord(e, 10 * e, e, e, e, {"score": float(e)} if e % 2 else {}) for e in range(1, 12)]
+    drawn = smoothed(records, share=40 / 110)
+    assert [moment.agent_steps for moment in drawn] == [10, 30, 50, 70, 90, 110]
+    # Each over the moments less than 40 agent-steps before it: itself and the one before.
+    assert [moment.values["score"] for moment in drawn] == [1, 2, 4, 6, 8, 10]
+    assert smoothed([]) == []

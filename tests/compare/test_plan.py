@@ -10,7 +10,7 @@ from tests.compare.plans import plan
 
 def test_seeds_are_shared_and_come_in_pairs(tmp_path):
     _, puffer, _, native = write_configs(tmp_path)
-    request = Request(Path(puffer), Path(native), seeds=2, total_agent_steps=640, out=tmp_path / "out")
+    request = Request(Path(puffer), Path(native), seeds=2, budget=640, out=tmp_path / "out")
     runs = plan_runs(request)
     assert [run.run_id for run in runs] == ["puffer-seed0", "native-seed0", "puffer-seed1", "native-seed1"]
     for run in runs:
@@ -48,3 +48,17 @@ def test_arithmetic_shows_the_plans_sizes():
     sizes = arithmetic(plan())
     assert sizes["worlds"] == 2 and sizes["agents_per_world"] == 4 and sizes["total_agents"] == 8
     assert sizes["batch_size"] == 128 and sizes["segments"] == 8
+
+
+def test_a_budget_of_gradient_updates_gives_each_arm_the_agent_steps_it_needs(tmp_path):
+    _, puffer, _, native = write_configs(tmp_path)
+    ini = tmp_path / "tiny.ini"
+    ini.write_text(ini.read_text() + "update_epochs = 2\n")
+    request = Request(Path(puffer), Path(native), 1, 9, tmp_path / "out", axis="gradient_updates")
+    updates, agent_steps = {}, {}
+    for run in plan_runs(request):
+        batch = run.plan.batch
+        updates[run.arm] = batch.total_epochs * batch.gradient_updates_per_epoch
+        agent_steps[run.arm] = batch.total_timesteps
+    assert updates == {"puffer": 12, "native": 10}  # the first whole rounds of 4 and of 2 updates that reach 9
+    assert agent_steps == {"puffer": 96, "native": 160}

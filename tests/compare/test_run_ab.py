@@ -64,8 +64,8 @@ def test_both_real_trainers_end_in_a_report(tmp_path):
 
 def test_ctrl_c_leaves_what_is_finished_and_the_next_call_resumes(tmp_path, fake):
     out = tmp_path / "out"
-    arguments = [*write_configs(tmp_path), "--seeds", "2", "--total-agent-steps", "32000", "--out", str(out)]
-    slow = {**os.environ, "FAKE_PAUSE_SECONDS": "0.01"}
+    arguments = [*write_configs(tmp_path), "--seeds", "2", "--total-agent-steps", "6400", "--out", str(out)]
+    slow = {**os.environ, "FAKE_PAUSE_SECONDS": "0.05"}
     with subprocess.Popen([*FAKE, *arguments, "--jobs", "2"], cwd=ROOT, env=slow, stdout=subprocess.PIPE) as process:
         metrics = out / "runs" / "native-seed0" / "metrics.jsonl"
         while not metrics.exists() or metrics.read_bytes().count(b"\n") < 5:
@@ -80,8 +80,6 @@ def test_ctrl_c_leaves_what_is_finished_and_the_next_call_resumes(tmp_path, fake
     status, said, _ = fake(*arguments, "--resume")
     assert status == 0 and "resuming after" in said
     assert summary(out)["completeness"]["finished"] == 4
-    status, said, _ = fake(*arguments, "--resume")
-    assert status == 0 and "started" not in said
 
 
 def test_a_failing_arm_gives_an_incomplete_verdict_and_says_why(tmp_path, fake, monkeypatch):
@@ -96,6 +94,50 @@ def test_a_failing_arm_gives_an_incomplete_verdict_and_says_why(tmp_path, fake, 
     with open_store(out / "results.duckdb", read_only=True) as connection:
         (error,) = connection.execute("SELECT error FROM runs WHERE run_id = 'native-seed0'").fetchone()
         assert "was told to fail" in error
+
+
+def test_it_stops_when_decided_and_a_further_call_runs_nothing_more(tmp_path, fake, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setenv("FAKE_NATIVE_SCORE", "3")
+    arguments = [*write_configs(tmp_path), "--seeds", 9, "--total-agent-steps", 320, "--out", out]
+    status, said, _ = fake(*arguments, "--stop-when-decided", "--jobs", 4)
+    assert status == 0 and "Decided after 5 of at most 9 seeds an arm" in said
+    found = summary(out)
+    assert found["verdict"]["result"] == "native" and found["verdict"]["usable"] == [5, 5]
+    assert found["verdict"]["confidence"] > 0.97  # the rest of the error is kept for the looks that were not needed
+    status, said, _ = fake(*arguments, "--stop-when-decided", "--resume")
+    assert status == 0 and "started" not in said
+
+
+def test_a_control_runs_an_arm_against_itself(tmp_path, fake):
+    out = tmp_path / "out"
+    arguments = [*write_configs(tmp_path), "--seeds", 3, "--total-agent-steps", 320, "--out", out]
+    assert fake(*arguments, "--aa", "puffer")[0] == 0
+    found = summary(out)
+    assert [run["seed"] for run in found["arms"]["puffer-again"]["runs"]] == [3, 4, 5]
+    control = next(pair for pair in found["other_verdicts"] if (pair["a"], pair["b"]) == ("puffer", "puffer-again"))
+    assert control["decision"] == "undecided" and control["complete"]
+    assert found["verdict"]["usable"] == [3, 3]
+    assert fake(*arguments, "--aa", "puffer", "--stop-when-decided", "--resume")[0] == EXIT_UNUSABLE_INPUT
+
+
+def test_the_ladder_says_which_difference_matters(tmp_path, fake, monkeypatch):
+    out = tmp_path / "out"
+    arguments = [*write_configs(tmp_path), "--seeds", 2, "--total-agent-steps", 320, "--out", out]
+    # Every rule as PuffeRL has it, but for the rewards: one group is left beside the worlds.
+    rules = "sampling: multinomial\n  advantage_refresh: minibatch\n  actor_advantage: cached\n  truncation: ignore\n"
+    rules += "  rollout_state: reset\n  reset_state_on_done: false\n  row_end: ignore\n  training_state: zeros\n"
+    tiny = tmp_path / "tiny.yaml"
+    tiny.write_text(tiny.read_text() + "  " + rules)
+    status, said, _ = fake(*arguments, "--ladder", "--jobs", 4)
+    ladder = summary(out)["ladder"]
+    groups = [step["group"] for step in ladder["steps"]]
+    assert status == 0 and groups[0] == "trainer" and "rewards" in groups
+    assert ladder["start"] + sum(step["value"] for step in ladder["steps"]) == pytest.approx(ladder["end"])
+    assert f"The ladder adds {2 * (2 ** (len(groups) - 1) - 1)} runs to 4" in said
+    assert "Which difference matters" in (out / "report.html").read_text()
+    with open_store(out / "results.duckdb", read_only=True) as connection:
+        assert ("ladder-none",) in connection.execute("SELECT DISTINCT arm FROM runs").fetchall()
 
 
 @pytest.mark.parametrize(

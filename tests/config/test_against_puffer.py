@@ -4,6 +4,7 @@ Hypothesis draws shapes; construction, rollout and update of PuffeRL judge the p
 agent-steps it collects, the optimizer steps it takes, and the type and text of its error.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.config.conftest import CONFIGS
 
 # PuffeRL on a batch of one agent-step has no variance, and its autocast knows no float32 on a CPU.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+EXAMPLES = int(os.environ.get("AUDIT_EXAMPLES", "5000"))  # of each long test
 MACHINE = Machine(physical_cores=64, logical_cpus=64, gpus=0)
 
 
@@ -128,6 +130,21 @@ def check(module: ModuleType, side: Side) -> str:
     assert trainer.minibatch_segments == side.value("minibatch_segments")
     assert trainer.total_minibatches == side.value("num_minibatches")
     assert trainer.accumulate_minibatches == sizes.accumulate
+    names = (
+        "observations",
+        "actions",
+        "values",
+        "logprobs",
+        "rewards",
+        "terminals",
+        "truncations",
+        "ratio",
+        "importance",
+    )
+    held = {name: getattr(trainer, name).nbytes for name in names}
+    # The tiny world's observation is one float32; what the audit counts beside observations must be exact.
+    beside = side.value("experience_bytes") - side.value("observation_buffer_bytes")
+    assert sum(held.values()) - held["observations"] == beside
     try:
         for _ in range(rounds):
             trainer.evaluate()
@@ -141,6 +158,9 @@ def check(module: ModuleType, side: Side) -> str:
     except ZeroDivisionError:
         assert any("ZeroDivisionError" in quote for quote in quotes)
         return "budget"
+    if any(p.finding == "minibatch-one-step" for p in sizes.problems):
+        assert any(weights.isnan().any() for weights in trainer.policy.parameters())
+        return "not a number"
     unpredicted = [p for p in sizes.problems if p.finding != "rows-not-multiple"]
     assert not unpredicted, unpredicted
     assert trainer.global_step == rounds * side.value("agent_steps_collected_per_epoch")
@@ -243,14 +263,14 @@ def test_the_draws_reach_every_outcome(trainer_module: ModuleType, tmp_path: Pat
 
 
 @pytest.mark.long
-@settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(shape=shapes)
 def test_many_shapes(trainer_module: ModuleType, tmp_path: Path, shape: dict[str, Any]) -> None:
     run_shape(trainer_module, tmp_path, shape)
 
 
 @pytest.mark.long
-@settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=valid)
 def test_many_nearly_valid_shapes(trainer_module: ModuleType, tmp_path: Path, drawn: dict[str, Any]) -> None:
     run_valid(trainer_module, tmp_path, drawn)

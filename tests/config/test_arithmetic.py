@@ -47,7 +47,7 @@ def test_row_allocation_equals_the_simulation() -> None:
         shape = (rows, n, groups, horizon)
         spliced = fates.count("spliced")
         assert (found.collected, found.overwritten, found.spliced_rows) == (collected, overwritten, spliced), shape
-        assert found.recvs_per_group == tuple(recvs), shape
+        assert [found.recvs - (group >= groups - found.groups_behind) for group in range(groups)] == recvs, shape
         assert found.clean_rows == rows - spliced, shape
         spans = a.row_spans(rows, n, groups, horizon)
         assert [span.fate for span in spans for _ in range(span.length)] == fates, shape
@@ -55,7 +55,17 @@ def test_row_allocation_equals_the_simulation() -> None:
 
 
 @pytest.mark.parametrize(
-    "number, wanted, nearest", [(8160, 256, 255), (8192, 256, 256), (7, 3, 7), (12, 5, 6), (1, 9, 1)]
+    "number, wanted, nearest",
+    [
+        (8160, 256, 255),
+        (8192, 256, 256),
+        (7, 3, 7),
+        (12, 5, 6),
+        (1, 9, 1),
+        (0, 4, 1),
+        (2**62, 2**20 + 5, 2**20),
+        (2**61 - 1, 100, 1),
+    ],
 )
 def test_nearest_divisor(number: int, wanted: int, nearest: int) -> None:
     assert number % nearest == 0
@@ -66,8 +76,13 @@ def test_fitting_workers_obey_every_rule() -> None:
     for envs in range(1, 40):
         for batch in range(1, envs + 1):
             for cores in (1, 2, 5, 16):
-                workers = a.puffer_fitting_workers(envs, batch, cores)
-                assert workers == 1 or (workers <= cores and envs % workers == 0 and batch % (envs // workers) == 0)
+                allowed = [w for w in range(1, min(envs, cores) + 1) if envs % w == 0 and batch % (envs // w) == 0]
+                assert a.fitting_workers(envs, batch, cores) == max(allowed, default=1)
+
+
+def test_rounds_are_exact_where_floats_are_not() -> None:
+    assert a.total_epochs(2**63 - 1, 2) == 2**62
+    assert a.total_epochs(10, 3) == 4
 
 
 def test_native_target_follows_each_version() -> None:
@@ -75,6 +90,8 @@ def test_native_target_follows_each_version() -> None:
     assert a.native_envs_per_forward(10, 100, 1, "2026-01") == 2
     assert a.native_envs_per_forward(4096, 3, 16, "2025-07") == 1360
     assert a.native_envs_per_forward(96, 12, 16, "ours") == 8
+    assert a.native_envs_per_forward(4096, 3, 2, "ours", 2) == 1365  # each worker is one whole group
+    assert a.native_envs_per_forward(4096, 3, 16, "ours", 2) == 1360
 
 
 def test_cosine_ends_at_zero() -> None:

@@ -46,6 +46,9 @@ APPEARS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("batch-remainder", {"train.batch_size": 262_145}, {}, {}),
     ("minibatch-over-batch", {}, {"trainer.minibatch_size": 1_048_576}, {}),
     ("minibatch-no-rows", {"train.minibatch_size": 100}, {}, {}),
+    ("minibatch-one-step", {"train.minibatch_size": 1, "train.bptt_horizon": 1}, {}, {}),
+    ("minibatch-one-step", {}, {"trainer.minibatch_size": 1, "trainer.bptt_horizon": 1,
+                                "trainer.batch_size": 8192}, {}),
     ("minibatch-uneven", {"train.minibatch_size": 20_480}, {}, {}),
     ("minibatch-uneven", {}, {"trainer.minibatch_size": 20_480}, {"semantics": "2026-01"}),
     ("accumulation-uneven", {"train.minibatch_size": 40_960}, {}, {}),
@@ -134,8 +137,9 @@ def test_a_clean_pair_has_no_error_and_no_row_finding() -> None:
 def declared_ids() -> set[str]:
     """Every id that the code can emit, from its source."""
     found = set()
-    for name in ("findings.py", "puffer_sizes.py", "native_sizes.py"):
-        for node in ast.walk(ast.parse((ROOT / "metta_puffer" / "config" / name).read_text())):
+    sources = (ROOT / "metta_puffer" / "config").glob("*_*.py")
+    for source in sources:
+        for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 if called in ("Finding", "problem"):

@@ -150,3 +150,24 @@ def test_a_typo_in_a_file_is_named_with_its_line(tmp_path: Path, laptop: Machine
 def test_missing_file_suggests_its_neighbour() -> None:
     with pytest.raises(UserError, match=r"no such file[\s\S]*Did you mean 'metta\.ini'"):
         load_puffer(CONFIGS / "puffer" / "meta.ini")
+
+
+def test_another_game_drops_the_options_of_the_first(cluster: Machine) -> None:
+    plan = resolve_native(NATIVE, {"env.game": "navigation"}, run_dir="runs/x", machine=cluster)
+    assert plan.env.game_options == {}
+    plan = resolve_puffer(PUFFER, {"env.game": "navigation", "env.size": 9}, run_dir="runs/x", machine=cluster)
+    assert plan.env.game_options == {"size": 9}
+    plan = resolve_puffer(PUFFER, {"env.game": "arena"}, run_dir="runs/x", machine=cluster)
+    assert "variant" in plan.env.game_options
+
+
+def test_a_sweep_names_keys_that_exist(tmp_path: Path) -> None:
+    ini = tmp_path / "mine.ini"
+    ini.write_text("[base]\nenv_name = mine\n[sweep.train.learning_rte]\ndistribution = log_normal\n")
+    with pytest.raises(UserError, match=r"mine\.ini:4: .*does not exist\. Did you mean 'train\.learning_rate'"):
+        load_puffer(ini, default=CONFIGS / "puffer" / "default.ini")
+    ini.write_text("[base]\nenv_name = mine\n[sweep.train.gamma]\nmaximum = 1\n")
+    with pytest.raises(UserError, match=r"mine\.ini:4: .*no entry of a swept key"):
+        load_puffer(ini, default=CONFIGS / "puffer" / "default.ini")
+    ini.write_text("[base]\nenv_name = mine\n[sweep.env.ore_reward]\ndistribution = uniform\nmin = 0.0\n")
+    assert load_puffer(ini, default=CONFIGS / "puffer" / "default.ini").model.sweep.options["env"]["ore_reward"]

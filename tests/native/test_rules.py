@@ -139,7 +139,7 @@ def test_drawn_rows_follow_their_priority(tmp_path: Path) -> None:
     made = collected(tmp_path, rules__sampling="multinomial", loss__prio_alpha=1.0)
     advantages = torch.zeros(64, 8)
     advantages[[3, 5]] = torch.tensor([1.0, 3.0])[:, None]
-    made._update._plan = made.plan.model_copy(
+    made._update.plan = made.plan.model_copy(
         update={"batch": made.plan.batch.model_copy(update={"minibatch_segments": 1})}
     )
     picked = [int(made._update._choose_rows(0, advantages, 1.0)[0]) for _ in range(400)]  # type: ignore[arg-type]

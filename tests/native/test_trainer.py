@@ -55,6 +55,10 @@ def test_records_count_and_name_what_happened(tmp_path: Path) -> None:
         "seconds/forward",
         "seconds/train",
         "train/learning_rate",
+        "throughput/rollout_agent_steps_per_second",
+        "throughput/train_agent_steps_per_second",
+        "gradients/norm/core",
+        "system/process_memory_bytes",
     ):
         assert name in values
     assert values["environment/episode_length"] == 4

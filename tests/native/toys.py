@@ -34,8 +34,8 @@ class RecallEnv(pufferlib.PufferEnv):
     """Each agent is shown a cue (0 or 1) in its own cell at the start of an episode and must name it ever after.
 
     Reward 1 for the right action, 0 for another; `length` env-steps an episode, so a policy that remembers earns
-    `length` and a random one `length / actions`. The observation that comes with a terminal is the next episode's
-    first. `truncates` ends episodes by truncation instead.
+    `length` and a random one half of it. Worlds of `agents_per_world` agents, whose episodes end together. The
+    observation that comes with an end is the next episode's first. `truncates` ends episodes by truncation.
     """
 
     def __init__(
@@ -43,49 +43,57 @@ class RecallEnv(pufferlib.PufferEnv):
         num_agents: int,
         seed: int,
         *,
+        agents_per_world: int = 4,
         length: int = 4,
         buf: Any = None,
         truncates: bool = False,
-        actions: int = 2,
     ) -> None:
         self.single_observation_space = gymnasium.spaces.Box(0, 255, (4, 3), np.uint8)
-        self.single_action_space = gymnasium.spaces.Discrete(actions)
+        self.single_action_space = gymnasium.spaces.Discrete(2)
         self.num_agents = num_agents
         self.config = TINY_GAME
         self.agents_per_batch = num_agents  # what PuffeRL reads of a vectorized environment
         self.length, self.truncates = length, truncates
+        self._per_world, self._worlds = agents_per_world, num_agents // agents_per_world
         super().__init__(buf)
         self._seed = seed
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, list[dict[str, Any]]]:
-        self._generator = np.random.default_rng(self._seed if seed is None else seed)
+        self._seed = self._seed if seed is None else seed
         self.rewards[:], self.terminals[:], self.truncations[:] = 0, False, False
-        self._begin_episode()
+        self._cue = np.zeros(self.num_agents, np.int64)
+        self._time, self._episode = np.zeros(self._worlds, np.int64), np.zeros(self._worlds, np.int64)
+        self._return = np.zeros(self.num_agents)
+        for world in range(self._worlds):
+            self.begin_episode(world, 0)
         return self.observations, []
 
-    def _begin_episode(self) -> None:
-        self._cue = self._generator.integers(0, 2, self.num_agents)
-        self._time, self._return = 0, np.zeros(self.num_agents)
-        self._show(self._cue + 1)
+    def begin_episode(self, world: int, episode: int) -> None:
+        rows = slice(world * self._per_world, (world + 1) * self._per_world)
+        self._episode[world], self._time[world] = episode, 0
+        self._cue[rows] = np.random.default_rng([self._seed + world, episode]).integers(0, 2, self._per_world)
+        self._return[rows] = 0
+        self._show(rows, self._cue[rows] + 1)
 
-    def _show(self, values: np.ndarray | int) -> None:
-        self.observations[:] = 0xFF
-        self.observations[:, 0, 0] = WINDOW // 2 << 4 | WINDOW // 2
-        self.observations[:, 0, 1] = CUE.id
-        self.observations[:, 0, 2] = values
+    def _show(self, rows: slice, values: np.ndarray | int) -> None:
+        self.observations[rows] = 0xFF
+        self.observations[rows, 0, 0] = WINDOW // 2 << 4 | WINDOW // 2
+        self.observations[rows, 0, 1] = CUE.id
+        self.observations[rows, 0, 2] = values
 
     def step(self, actions: np.ndarray) -> tuple[Any, ...]:
         self.rewards[:] = np.asarray(actions).reshape(-1) == self._cue
         self._return += self.rewards
         self._time += 1
         ended = self._time == self.length
-        self.terminals[:], self.truncations[:] = ended and not self.truncates, ended and self.truncates
+        flags = np.repeat(ended, self._per_world)
+        self.terminals[:], self.truncations[:] = flags & (not self.truncates), flags & self.truncates
+        self._show(slice(None), 0)
         infos = []
-        if ended:
-            infos = [{"episode_return": float(self._return.mean()), "episode_length": float(self.length)}]
-            self._begin_episode()
-        else:
-            self._show(0)
+        for world in np.flatnonzero(ended).tolist():
+            rows = slice(world * self._per_world, (world + 1) * self._per_world)
+            infos.append({"episode_return": float(self._return[rows].mean()), "episode_length": float(self.length)})
+            self.begin_episode(world, int(self._episode[world]) + 1)
         return self.observations, self.rewards, self.terminals, self.truncations, infos
 
     def close(self) -> None:

@@ -1,0 +1,41 @@
+"""Group-relative policy optimization (Shao et al. 2024): returns compared within a group, no critic."""
+
+import torch
+from torch import Tensor
+
+from metta_puffer.errors import UserError
+from metta_puffer.native.losses.ppo_actor import clipped_policy_loss
+from metta_puffer.native.losses.term import Context, LossTerm, Minibatch
+
+
+def discounted_returns(rewards: Tensor, dones: Tensor, gamma: float) -> Tensor:
+    """Return of each row's first action within its first episode: [m] from rewards and dones [m, T+1]."""
+    carried = torch.zeros_like(rewards[:, 0])
+    for t in range(rewards.shape[1] - 1, 0, -1):
+        carried = rewards[:, t] + gamma * (1.0 - dones[:, t]) * carried
+    return carried
+
+
+class Grpo(LossTerm):
+    """PPO's clipped loss with the row's return minus the mean of `group_size` neighbouring rows as advantage.
+
+    Meant to replace PPO's losses (`ppo.pg_coef: 0`, `ppo.vf_coef: 0`).
+    """
+
+    def __init__(self, context: Context, group_size: int = 4, clip_coef: float = 0.2) -> None:
+        super().__init__()
+        rows = context.plan.batch.minibatch_segments
+        if group_size < 2 or rows % group_size:
+            raise UserError(
+                f"{rows} rows of a minibatch are no whole number of groups of at least 2",
+                key="trainer.losses grpo.group_size",
+                value=group_size,
+                remedy="choose a divisor of the rows of a minibatch",
+            )
+        self._gamma, self._group_size, self._clip_coef = context.plan.loss.gamma, group_size, clip_coef
+
+    def forward(self, batch: Minibatch) -> Tensor:
+        returns = discounted_returns(batch.rewards, batch.dones, self._gamma).view(-1, self._group_size)
+        advantages = (returns - returns.mean(1, keepdim=True)).view(-1, 1).expand_as(batch.logprobs)
+        ratios = (batch.logprobs - batch.old_logprobs).exp()
+        return clipped_policy_loss(ratios, advantages, self._clip_coef)

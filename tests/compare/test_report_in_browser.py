@@ -1,0 +1,98 @@
+"""The report in a real browser. Left out of `make test`, because a fresh machine has no Chromium."""
+
+import numpy as np
+import pytest
+
+from compare.report import write_report
+from compare.results import read_results
+from compare.rundir import RESULT_FILE, claim, plan_hash, write_json
+from metta_puffer.tracking.jsonl import JsonlSink
+from metta_puffer.tracking.schema import MetricRecord
+from tests.compare.browser import look_at
+from tests.compare.plans import run
+
+pytestmark = pytest.mark.long
+
+MADE = {
+    "command": "python compare/run_ab.py --out 'a <b>'",
+    "commit": None,
+    "versions": {"python": "3"},
+    "hardware": {"processor": "x", "physical_cores": 2, "memory_bytes": 2**34, "gpus": [], "system": "y"},
+}
+
+
+def report(folder, seeds, points=60):
+    rng = np.random.default_rng(0)
+    runs = [run(folder, arm, seed, epochs=points) for seed in range(seeds) for arm in ("puffer", "native")]
+    for one in runs:
+        claim(one)
+        level = rng.normal(3 if one.arm == "puffer" else 5)
+        with JsonlSink(one.metrics) as sink:
+            for epoch in range(1, points + 1):
+                score = level * epoch / points + rng.normal(0, 0.1)
+                sink.log(MetricRecord(epoch, 128 * epoch, 32 * epoch, 2 * epoch, 0.5 * epoch, {"score": score}))
+        with JsonlSink(one.dir / "evaluations.jsonl") as sink:
+            values = {"evaluation/sampled": level, "evaluation/deterministic": level + 1}
+            sink.log(MetricRecord(points // 2, 64 * points, 16 * points, points, 0.25 * points, values))
+            sink.log(MetricRecord(points, 128 * points, 32 * points, 2 * points, 0.5 * points, values))
+        write_json(one.dir / RESULT_FILE, {"plan_hash": plan_hash(one.plan)})
+    write_report(read_results(runs, 0.5, MADE), folder / "report.html")
+    return folder / "report.html"
+
+
+def choose(name, value):
+    return f"document.querySelector('input[name={name}][value=\"{value}\"]').click();"
+
+
+STATE = """
+const marks = (kind) => document.querySelectorAll('#chart svg .' + kind).length;
+const labels = [...document.querySelectorAll('#chart svg text')].map((t) => t.textContent);
+return {means: marks('mean'), seeds: marks('seed'), bands: marks('band'), random: marks('random'), labels,
+  mean: document.querySelector('#chart svg .mean').getAttribute('d'),
+  band: document.querySelector('#chart svg .band').getAttribute('d'),
+  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth};
+"""
+
+
+def test_every_switch_changes_what_it_says(tmp_path):
+    page = report(tmp_path, seeds=4)
+    plain = look_at(page, STATE, tmp_path / "plain").answer
+    assert (plain["means"], plain["seeds"], plain["bands"], plain["random"]) == (2, 8, 2, 1)
+    assert "agent-steps collected" in plain["labels"]
+    for axis, title in (("wall_seconds", "wall-clock seconds"), ("gradient_updates", "gradient updates")):
+        seen = look_at(page, choose("axis", axis) + STATE, tmp_path / axis).answer
+        assert title in seen["labels"] and "agent-steps collected" not in seen["labels"]
+    seen = look_at(page, choose("band", "interval") + STATE, tmp_path / "band").answer
+    assert seen["band"] != plain["band"]
+    seen = look_at(page, choose("measure", "evaluation/sampled") + STATE, tmp_path / "measure").answer
+    assert seen["mean"] != plain["mean"] and seen["seeds"] == 8
+    seen = look_at(page, "document.getElementById('seeds').click();" + STATE, tmp_path / "seeds").answer
+    assert seen["seeds"] == 0 and seen["means"] == 2
+
+
+def test_hovering_shows_the_values_there(tmp_path):
+    hover = """
+    const box = document.querySelector('#chart svg').getBoundingClientRect();
+    document.getElementById('chart').dispatchEvent(new PointerEvent('pointermove',
+      {clientX: box.left + box.width / 2, clientY: box.top + 50, bubbles: true}));
+    const tip = document.getElementById('tip');
+    return {hidden: tip.hidden, text: tip.innerText, right: tip.getBoundingClientRect().right, width: innerWidth};
+    """
+    seen = look_at(report(tmp_path, seeds=4), hover, tmp_path / "hover").answer
+    assert not seen["hidden"] and seen["right"] <= seen["width"]
+    assert "puffer: " in seen["text"] and "native: " in seen["text"] and "random policy: 0.500" in seen["text"]
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+def test_no_complaint_no_request_and_nothing_wider_than_the_screen(tmp_path, width):
+    seen = look_at(report(tmp_path, seeds=2), STATE, tmp_path / "look", width=width)
+    assert seen.console == []
+    assert seen.fetched == []
+    assert seen.answer["overflow"] <= 0
+
+
+def test_a_hundred_runs_are_all_drawn_and_the_page_stays_small(tmp_path):
+    page = report(tmp_path, seeds=50, points=1_000)
+    seen = look_at(page, STATE, tmp_path / "look")
+    assert seen.answer["seeds"] == 100 and seen.console == []
+    assert page.stat().st_size < 4 * 2**20
