@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -56,17 +57,22 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
 def _train(arguments: argparse.Namespace) -> int:
     run_dir = _run_dir(arguments)
     plan = resolve_native(arguments.config, parse_overrides(arguments.overrides), run_dir=str(run_dir))
-    _claim(run_dir, plan, resume=arguments.resume)
+    first = os.environ.get("RANK", "0") == "0"  # torchrun starts several of us; one writes for all
+    if first:
+        _claim(run_dir, plan, resume=arguments.resume)
 
     # Imported late: a mistyped key must not wait for torch.
     from metta_puffer.native.dashboard import make_dashboard
+    from metta_puffer.native.distributed import RankLostError
     from metta_puffer.native.trainer import train
     from metta_puffer.native.update import DivergedError
 
-    for note in plan.notes:
-        print(f"metta-native: {note}", file=sys.stderr)
-    sinks: list[MetricSink] = [JsonlSink(run_dir / METRICS_FILE), make_dashboard(plan)]
-    if arguments.wandb:
+    sinks: list[MetricSink] = []
+    if first:
+        for note in plan.notes:
+            print(f"metta-native: {note}", file=sys.stderr)
+        sinks = [JsonlSink(run_dir / METRICS_FILE), make_dashboard(plan)]
+    if first and arguments.wandb:
         from metta_puffer.tracking.wandb_sink import WandbSink
 
         sinks.append(
@@ -81,11 +87,13 @@ def _train(arguments: argparse.Namespace) -> int:
     sink = MultiSink(*sinks)
     try:
         result = train(plan, sink)
-    except DivergedError as error:
+    except (DivergedError, RankLostError) as error:
         print(f"metta-native: {error}", file=sys.stderr)
         return EXIT_FAILED
     finally:
         sink.close()
+    if not first:
+        return EXIT_INTERRUPTED if result.status == "interrupted" else 0
     print(
         f"{result.status}: {result.agent_steps:,} agent-steps, {result.epochs:,} epochs, "
         f"{result.gradient_updates:,} gradient updates in {result.wall_seconds:.1f} s; checkpoint {result.checkpoint}"
@@ -99,6 +107,8 @@ def _train(arguments: argparse.Namespace) -> int:
 def _run_dir(arguments: argparse.Namespace) -> Path:
     if arguments.run_dir:
         return Path(arguments.run_dir)
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError("every rank needs the same run folder", key="--run-dir", remedy="add --run-dir DIR")
     if arguments.resume:
         raise UserError("it is not said which run to resume", key="--resume", remedy="add --run-dir DIR")
     return RUNS / datetime.now().strftime("native-%Y%m%d-%H%M%S")

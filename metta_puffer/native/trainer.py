@@ -1,5 +1,6 @@
 """Our trainer: rollouts over groups of worlds that overlap with the policy, PPO updates, checkpoints, resume."""
 
+import dataclasses
 import logging
 import math
 import signal
@@ -17,6 +18,7 @@ from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
 from metta_puffer.native import checkpoints
 from metta_puffer.native.checkpoints import Checkpoint
+from metta_puffer.native.distributed import RankLostError, Ranks, open_ranks
 from metta_puffer.native.experience import Experience
 from metta_puffer.native.losses.registry import LossTerms
 from metta_puffer.native.losses.term import Context
@@ -34,6 +36,8 @@ from metta_puffer.trainers import RunResult
 
 log = logging.getLogger(__name__)
 
+ONE_PRESS_SECONDS = 0.5
+_RANK_STRIDE = 1_000_003  # between the seeds of ranks, so that seed 1 on rank 0 is not seed 0 on rank 1
 _LOG_PARTS = ("actions", "episodes", "ages")
 _DTYPES = {"uint8": torch.uint8, "float32": torch.float32}
 
@@ -42,21 +46,26 @@ def train(plan: RunPlan, sink: MetricSink, env_factory: EnvFactory = metta_env) 
     """Trains until the budget is spent or Ctrl-C is pressed; continues from the run folder's newest checkpoint.
 
     Ctrl-C finishes the epoch and writes a checkpoint. Raises UserError for what the user can mend, DivergedError
-    when a loss is no longer finite (with the last good checkpoint in the message).
+    when a loss is no longer finite and RankLostError when another rank ends (with the last good checkpoint in the
+    message). Under torchrun rank 0 writes the records and checkpoints of all.
     """
-    trainer = NativeTrainer(plan, sink, env_factory)
-    try:
-        with _interrupt_flag() as interrupted:
-            return trainer.run(interrupted)
-    finally:
-        trainer.close()
+    with open_ranks(plan.device) as ranks:
+        trainer = NativeTrainer(plan, sink, env_factory, ranks)
+        try:
+            with _interrupt_flag() as interrupted:
+                return trainer.run(interrupted)
+        except RankLostError as error:
+            raise RankLostError(f"{error}. Last good checkpoint: {trainer.last_good}") from error
+        finally:
+            trainer.close()
 
 
 class NativeTrainer:
     """The parts of one run, and the counters that go with them."""
 
-    def __init__(self, plan: RunPlan, sink: MetricSink, env_factory: EnvFactory) -> None:
+    def __init__(self, plan: RunPlan, sink: MetricSink, env_factory: EnvFactory, ranks: Ranks | None = None) -> None:
         _check(plan)
+        self._ranks = ranks = ranks or Ranks()
         self._schedules = Schedules(plan)
         self.plan, self._sink = plan, sink
         self.folder = Path(plan.run_dir) / "checkpoints"
@@ -67,7 +76,11 @@ class NativeTrainer:
         self.newest_checkpoint: Path | None = None
 
         resumed = self._newest()
-        self._worlds = open_worlds(plan.env, env_factory, _logs(resumed, plan) if resumed else None)
+        if resumed:
+            resumed = _of_rank(resumed, ranks, str(self.newest_checkpoint))
+        # Worlds of their own for every rank.
+        worlds = plan.env.model_copy(update={"seed": plan.env.seed + ranks.rank * plan.env.envs})
+        self._worlds = open_worlds(worlds, env_factory, _logs(resumed, plan) if resumed else None)
         driver = self._worlds.driver_env
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(plan.seed)
@@ -76,7 +89,7 @@ class NativeTrainer:
             self.losses = LossTerms(Context(plan, driver, width, driver.single_action_space.n)).to(device)
         # Streams of their own, so that neither depends on how often the other draws.
         self._generators = {
-            name: torch.Generator(device).manual_seed(plan.seed * 2 + offset)
+            name: torch.Generator(device).manual_seed((plan.seed + ranks.rank * _RANK_STRIDE) * 2 + offset)
             for offset, name in enumerate(("actions", "minibatches"))
         }
         trained = nn.ModuleDict({"policy": self.policy, "losses": self.losses})
@@ -95,7 +108,14 @@ class NativeTrainer:
         )
         acting = torch.compile(self.policy) if plan.compile else self.policy
         self._rollout = Rollout(plan, self._worlds, self.policy, self.experience, self._generators["actions"])
-        self._update = Update(plan, acting, self.losses, self.optimizer, self._generators["minibatches"])  # type: ignore[arg-type]
+        self._update = Update(
+            plan,
+            acting,  # type: ignore[arg-type]
+            terms=self.losses,
+            optimizer=self.optimizer,
+            generator=self._generators["minibatches"],
+            ranks=ranks,
+        )
         if resumed:
             self._restore(resumed)
         self._resumed = resumed
@@ -105,7 +125,7 @@ class NativeTrainer:
         self._worlds.reset()
         if self._resumed:
             self._rollout.restore(_under("rollout", self._resumed.tensors))
-        while self.agent_steps < self.plan.batch.total_timesteps and not interrupted():
+        while self.agent_steps < self.plan.batch.total_timesteps and not self._ranks.any(interrupted()):
             self._one_epoch(started)
             if self.epoch % self.plan.checkpoint_interval_epochs == 0:
                 self.save(started)
@@ -124,6 +144,10 @@ class NativeTrainer:
     def close(self) -> None:
         self._worlds.close()
 
+    @property
+    def last_good(self) -> str:
+        return str(self.newest_checkpoint or "none was written yet")
+
     def _wall_seconds(self, started: float) -> float:
         return self._wall_seconds_before + time.monotonic() - started
 
@@ -131,7 +155,8 @@ class NativeTrainer:
         began = time.monotonic()
         now = self._rollout.plan = self._update.plan = self._schedules.at(self.agent_steps)
         self._update.agent_steps = self.agent_steps
-        rate = learning_rate(now.optimizer, self.epoch, now.batch.total_epochs)
+        # The plan counts the epochs that one rank needs for the budget.
+        rate = learning_rate(now.optimizer, self.epoch, math.ceil(now.batch.total_epochs / self._ranks.count))
         set_learning_rate(self.optimizer, rate)
         try:
             self._check_weights()
@@ -139,8 +164,8 @@ class NativeTrainer:
             with self._stopwatch("train"):
                 updated = self._update.run(self.experience, self.epoch)
         except DivergedError as error:
-            good = self.newest_checkpoint or "none was written yet"
-            raise DivergedError(f"epoch {self.epoch}: {error}. Last good checkpoint: {good}") from error
+            raise DivergedError(f"epoch {self.epoch}: {error}. Last good checkpoint: {self.last_good}") from error
+        collected, updated = self._of_all_ranks(collected, updated)
         self.epoch += 1
         self.agent_steps += collected.agent_steps
         self.env_steps += collected.env_steps
@@ -148,7 +173,22 @@ class NativeTrainer:
         speed = collected.agent_steps / (time.monotonic() - began)
         record = self._record(collected, updated, rate, speed, started)
         self._schedules.observe(record.values)
-        self._sink.log(record)
+        if self._ranks.first:
+            self._sink.log(record)
+
+    def _of_all_ranks(self, collected: Collected, updated: Updated) -> tuple[Collected, Updated]:
+        """Agent-steps and episodes of every rank together, losses averaged over them."""
+        if self._ranks.count == 1:
+            return collected, updated
+        together = Collected()
+        for one in self._ranks.gather(collected):
+            together.agent_steps += one.agent_steps
+            together.env_steps += one.env_steps
+            for name, values in one.episodes.items():
+                together.episodes[name] += values
+        every = [one.losses for one in self._ranks.gather(updated)]
+        losses = {name: sum(one[name] for one in every) / len(every) for name in updated.losses}
+        return together, dataclasses.replace(updated, losses=losses)
 
     def _check_weights(self) -> None:
         # Once a round: sampling an action from NaN would end a CUDA context, not just the run.
@@ -188,33 +228,43 @@ class NativeTrainer:
     def save(self, started: float) -> None:
         """Writes a checkpoint. A failure is logged and training goes on with the older ones."""
         tensors, optimizer = checkpoints.flatten_optimizer(self.optimizer.state_dict())
-        tensors |= {f"generator/{name}": generator.get_state() for name, generator in self._generators.items()}
-        tensors |= {f"rollout/{name}": tensor for name, tensor in self._rollout.state().items()}
-        for group, log_ in enumerate(self._worlds.logs):
-            for name, array in zip(_LOG_PARTS, log_.state(), strict=True):
-                tensors[f"worlds/{group}/{name}"] = torch.from_numpy(array)
         tensors |= {f"losses/{name}": tensor for name, tensor in self.losses.state_dict().items()}
         if self.plan.loss.l2_init_loss_coef:
             tensors |= {f"initial/{name}": weights for name, weights in self._update.initial_weights.items()}
-        for name, parameter in self.policy.named_parameters():
-            if parameter.grad is not None:  # a partial accumulation, to be finished in the next epoch
-                tensors[f"gradient/{name}"] = parameter.grad
+        for rank, own in enumerate(self._ranks.gather(self._own_tensors())):
+            tensors |= {f"rank/{rank}/{name}": tensor for name, tensor in own.items()}
         state: dict[str, Any] = {
             "epoch": self.epoch,
             "agent_steps": self.agent_steps,
             "env_steps": self.env_steps,
             "gradient_updates": self.gradient_updates,
             "wall_seconds": self._wall_seconds(started),
+            "ranks": self._ranks.count,
             "optimizer": optimizer,
             "smoothed_metrics": self._schedules.smoothed,
             "plan": self.plan.model_dump(mode="json"),
         }
         checkpoint = Checkpoint(self.policy.state_dict(), tensors, state)
+        if not self._ranks.first:
+            self._saved_epoch = self.epoch
+            return
         try:
             self.newest_checkpoint = checkpoints.save(self.folder, self.epoch, checkpoint)
             self._saved_epoch = self.epoch
         except OSError as error:
             log.error("checkpoint of epoch %d not written, training goes on: %s", self.epoch, error)
+
+    def _own_tensors(self) -> dict[str, Tensor]:
+        """What differs between ranks: random streams, recurrent state, what the worlds were sent."""
+        tensors = {f"generator/{name}": generator.get_state() for name, generator in self._generators.items()}
+        tensors |= {f"rollout/{name}": tensor for name, tensor in self._rollout.state().items()}
+        for group, group_log in enumerate(self._worlds.logs):
+            for name, array in zip(_LOG_PARTS, group_log.state(), strict=True):
+                tensors[f"worlds/{group}/{name}"] = torch.from_numpy(array)
+        for name, parameter in self.policy.named_parameters():
+            if parameter.grad is not None:  # a partial accumulation, to be finished in the next epoch
+                tensors[f"gradient/{name}"] = parameter.grad
+        return tensors
 
     def _newest(self) -> Checkpoint | None:
         found = checkpoints.versions(self.folder)
@@ -257,6 +307,19 @@ def _logs(checkpoint: Checkpoint, plan: RunPlan) -> list[GroupLog]:
     return logs
 
 
+def _of_rank(checkpoint: Checkpoint, ranks: Ranks, file: str) -> Checkpoint:
+    """The checkpoint as one rank sees it. Raises UserError when another number of ranks wrote it."""
+    before = checkpoint.state.get("ranks")
+    if before != ranks.count:
+        raise UserError(
+            f"this checkpoint was written by {before} ranks, and now there are {ranks.count}",
+            file=file,
+            remedy=f"resume with torchrun --nproc-per-node {before}, or start in a fresh run folder",
+        )
+    tensors = checkpoint.tensors | _under(f"rank/{ranks.rank}", checkpoint.tensors)
+    return dataclasses.replace(checkpoint, tensors=tensors)
+
+
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
@@ -292,13 +355,16 @@ def _check(plan: RunPlan) -> None:
 @contextmanager
 def _interrupt_flag() -> Iterator[Callable[[], bool]]:
     """A flag that Ctrl-C sets; a second Ctrl-C stops at once. Outside the main thread it stays unset."""
-    pressed = False
+    pressed = 0.0
 
     def on_interrupt(signum: int, frame: Any) -> None:
         nonlocal pressed
-        if pressed:
+        # torchrun passes a terminal's Ctrl-C on to processes that got it already.
+        if pressed and time.monotonic() - pressed > ONE_PRESS_SECONDS:
             raise KeyboardInterrupt
-        pressed = True
+        if pressed:
+            return
+        pressed = time.monotonic()
         log.warning("finishing this epoch, then writing a checkpoint; press Ctrl-C again to stop at once")
 
     if threading.current_thread() is not threading.main_thread():
@@ -306,6 +372,6 @@ def _interrupt_flag() -> Iterator[Callable[[], bool]]:
         return
     before = signal.signal(signal.SIGINT, on_interrupt)
     try:
-        yield lambda: pressed
+        yield lambda: pressed > 0
     finally:
         signal.signal(signal.SIGINT, before)

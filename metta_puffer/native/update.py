@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.native.advantage import compute_advantages
+from metta_puffer.native.distributed import Ranks
 from metta_puffer.native.distribution import evaluate
 from metta_puffer.native.experience import Experience
 from metta_puffer.native.losses.ppo_actor import clipped_policy_loss, normalized
@@ -38,14 +39,16 @@ class Update:
         self,
         plan: RunPlan,
         policy: nn.Module,
+        *,
         terms: LossTerms,
         optimizer: Optimizer,
         generator: torch.Generator,
+        ranks: Ranks,
     ) -> None:
         self.plan, self._policy, self._optimizer, self._generator = plan, policy, optimizer, generator
         self._device = torch.device(plan.device)
         self._recurrent = bool(getattr(policy, "recurrent", False))
-        self._terms = terms
+        self._terms, self._ranks = terms, ranks
         self.agent_steps = 0  # of the run so far, for losses that count only for a while
         self._epoch = 0
         self._hidden = torch.empty(0)
@@ -77,7 +80,7 @@ class Update:
                 advantages = self._advantages(experience)
             rows, weights = self._choose_rows(index % per_update_epoch, advantages, beta)
             total, terms = self._minibatch_loss(experience, rows, weights, advantages[rows])
-            if loss.target_kl is not None and index and float(sums["approx_kl"]) / minibatches > loss.target_kl:
+            if loss.target_kl is not None and index and self._kl(sums) / minibatches > loss.target_kl:
                 stopped = True
                 break
             (total / batch.accumulate_minibatches).backward()
@@ -85,6 +88,7 @@ class Update:
                 sums[name] += value.detach()
             minibatches += 1
             if (index + 1) % batch.accumulate_minibatches == 0:
+                self._ranks.average_([parameter.grad for parameter in trained if parameter.grad is not None])
                 norm = nn.utils.clip_grad_norm_(trained, loss.max_grad_norm)
                 if not torch.isfinite(norm):
                     raise DivergedError(f"gradient norm is {float(norm)}: {self._first_bad_gradient()}")
@@ -99,6 +103,12 @@ class Update:
         losses["explained_variance"] = self._explained_variance(experience, advantages)
         statistics = {name: float(value) for name, value in gradients.items()}
         return Updated(gradient_updates, losses, stopped, statistics)
+
+    def _kl(self, sums: dict[str, Tensor]) -> float:
+        """Sum of the minibatches' KL so far, the same on every rank."""
+        total = sums["approx_kl"].clone()
+        self._ranks.average_([total])
+        return float(total)
 
     def _advantages(self, experience: Experience, rows: Tensor | slice = slice(None)) -> Tensor:
         """Advantages [rows, T] from the buffer's present values and ratios; of the whole buffer by default."""
@@ -143,7 +153,7 @@ class Update:
         if self.plan.rules.actor_advantage == "vtrace":
             weighing = self._advantages(experience, rows)
         if loss.norm_adv:
-            weighing = normalized(weighing)
+            weighing = self._ranks.normalized(weighing) if self._ranks.count > 1 else normalized(weighing)
         if weights is not None:
             weighing = weights * weighing
         policy_loss = clipped_policy_loss(ratios, weighing, loss.clip_coef)
