@@ -84,10 +84,12 @@ void query_place_adjacent(World& world, const Mutation& mutation, Context& conte
   const ObjectIndex entity = context.entity(mutation.entity);
   if (entity == kNoObject) return;
   const QueryResult anchors(world, mutation.query, context);
+  const Location own = world.objects[entity].location;
   for (std::size_t i = 0; i < anchors.size(); ++i) {
     for (std::uint8_t side = 0; side < 4; ++side) {  // north, south, west, east
       const auto at = offset_location(world, world.objects[anchors[i]].location, kOrientations[side], 1);
-      if (at && world.move_object(entity, *at)) return;
+      // Its own cell is no place for it, even when a removed entity left that cell empty.
+      if (at && *at != own && world.move_object(entity, *at)) return;
     }
   }
 }

@@ -245,7 +245,7 @@ class RuleCompiler:
             kind=_engine.QueryKind.raycast,
             source=self.query(config.source, f"{path}.source"),
             max_range=self.number_or_value(config.max_range, f"{path}.max_range"),
-            directions=self.directions(config.directions or ["north", "south", "west", "east"], f"{path}.directions"),
+            directions=self.directions(config.directions or ["north", "south", "east", "west"], f"{path}.directions"),
             blockers=self.blockers(config.blocker, f"{path}.blocker"),
             include_blocker=config.include_blocker,
             **fields,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,17 +26,21 @@ def shrink(case: Case, still_fails: StillFails, tries: int = 2000) -> Case:
     while True:
         before = _size(case)
         for reduce in (_fewer_steps, _fewer_agents, _plainer_config, _plainer_map, _plainer_actions):
-            progressing = True
-            while progressing and left > 0:
-                progressing = False
-                for candidate in reduce(case):
-                    if left <= 0:
-                        break
-                    if _size(candidate) < _size(case) and holds(candidate):
-                        case, progressing = candidate, True
-                        break
+            position = 0  # candidates before it were tried on a larger case: the next round looks at them again
+            while position is not None:
+                position, case = _first_that_holds(case, reduce, position, lambda one: left > 0 and holds(one))
         if _size(case) == before or left <= 0:
             return case
+
+
+def _first_that_holds(
+    case: Case, reduce: Callable[[Case], Iterator[Case]], position: int, holds: StillFails
+) -> tuple[int | None, Case]:
+    """Where to go on and with which case; None when no candidate from `position` on is smaller and holds."""
+    for index, candidate in enumerate(islice(reduce(case), position, None), position):
+        if _size(candidate) < _size(case) and holds(candidate):
+            return index, candidate
+    return None, case
 
 
 def _size(case: Case) -> tuple[int, int, int, int]:
