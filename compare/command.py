@@ -163,6 +163,10 @@ def compare(options: argparse.Namespace, console: Console) -> int:
             axis=axis,
             ladder=ladder,
         )
+        if group is not None:
+            from compare.wandb_report import log_report
+
+            log_report(results, options.out, group)
     console.print(f"\nReport: {options.out / 'report.html'}", highlight=False, soft_wrap=True)
     if stop and stop.look.seeds < options.seeds:
         console.print(f"Decided after {stop.look.seeds} of at most {options.seeds} seeds an arm.", highlight=False)

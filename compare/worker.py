@@ -37,13 +37,14 @@ def sink_of(run: rundir.Run, wandb_group: str | None) -> MetricSink:
     sink = JsonlSink(run.metrics)
     if wandb_group is None:
         return sink
+    from compare.wandb_report import PROJECT
     from metta_puffer.tracking.wandb_sink import WandbSink
 
     settings = run.plan.model_dump(mode="json")
     return MultiSink(
         sink,
         WandbSink(
-            project="metta-puffer",
+            project=PROJECT,
             group=wandb_group,
             run_id=f"{wandb_group}-{run.run_id}",
             run_dir=str(run.dir),

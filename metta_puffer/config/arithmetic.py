@@ -176,6 +176,17 @@ def experience_bytes(rows: int, bptt_horizon: int, observation: int, cell: int, 
     return rows * bptt_horizon * (observation + cell) + rows * (bptt_horizon + 1) * successor_cell
 
 
+# Bytes of one agent in the vectorized environment beside its observation: float32 reward, three flags, int32 action;
+# 3.0.23 adds the teacher's action (pufferlib.py, set_buffers; vector.py, Multiprocessing).
+VECTOR_AGENT_BYTES = {"3.0.23": 4 + 3 + 4 + 4, "3.0.0": 4 + 3 + 4}
+VECTOR_WORKER_BYTES = 2  # semaphore and flag of a worker process
+
+
+def vector_buffer_bytes(total: int, observation: int, agent: int, worker_processes: int) -> int:
+    """Bytes that worlds and trainer share: one observation, reward, flags and actions an agent."""
+    return total * (observation + agent) + worker_processes * VECTOR_WORKER_BYTES
+
+
 # Row allocation when rows are no multiple of agents.
 
 

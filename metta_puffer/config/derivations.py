@@ -248,3 +248,21 @@ def derive_buffers(q: Quantities, sizes: Sizes, loaded: Loaded[Any], cell: int, 
         cell_bytes=(cell, "action and per-step numbers of one cell"),
         **(others if successor_cell else {}),
     )
+
+
+def derive_vector_buffers(q: Quantities, sizes: Sizes, version: str, worker_processes: int) -> None:
+    """After `derive_buffers`, which knows the observation."""
+    observation = sum(entry.value for entry in q["observation_buffer_bytes"].inputs if entry.name == "tokens")
+    agent = a.VECTOR_AGENT_BYTES[version]
+    q.derived(
+        "vector_buffer_bytes",
+        a.vector_buffer_bytes(sizes.total_agents, observation * BYTES_PER_TOKEN, agent, worker_processes),
+        "bytes",
+        "total_agents * (tokens * bytes_per_token + agent_bytes) + worker_processes * worker_bytes",
+        "total_agents",
+        tokens=(observation, "env.num_tokens, 200 when not given"),
+        bytes_per_token=(BYTES_PER_TOKEN, "packed location, feature, value"),
+        agent_bytes=(agent, "reward, flags and actions of one agent"),
+        worker_processes=(worker_processes, "worker processes"),
+        worker_bytes=(a.VECTOR_WORKER_BYTES, "semaphore and flag"),
+    )

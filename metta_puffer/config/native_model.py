@@ -108,6 +108,7 @@ class Trainer(Section):
 
 class Checkpoint(Section):
     checkpoint_interval: Count = Field(description="epochs between checkpoints")
+    keep: Count | None = Field(description="newest checkpoints that are kept; null keeps all")
 
 
 class NativeConfig(Section):

@@ -172,6 +172,7 @@ class RunPlan(Frozen):
     compile: bool = False
     run_dir: str  # checkpoints, logs and metrics of this one run
     checkpoint_interval_epochs: int
+    checkpoint_keep: int | None = None  # newest versions that are kept; None keeps all
     notes: tuple[str, ...] = ()  # what the resolver changed or wants known; trainers print it at the start
     # Trainer-specific keys that change no size and no rule (dashboard, compile_mode, cpu_offload, ...).
     extra: dict[str, Any] = {}

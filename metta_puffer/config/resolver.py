@@ -155,6 +155,7 @@ def resolve_native(
         compile=trainer.compile,
         run_dir=run_dir,
         checkpoint_interval_epochs=config.checkpoint.checkpoint_interval,
+        checkpoint_keep=config.checkpoint.keep,
         notes=_notes(loaded, sizes),
         extra={
             "compile_mode": trainer.compile_mode,

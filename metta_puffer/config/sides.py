@@ -12,6 +12,7 @@ from metta_puffer.config.derivations import (
     derive_native_seen,
     derive_rows,
     derive_updates,
+    derive_vector_buffers,
     derive_vector_seeds,
     derive_worlds,
     key_input,
@@ -153,6 +154,7 @@ def puffer_side(
     else:
         q.given("learning_rate_last", config.train.learning_rate, "per update", "train.learning_rate")
     derive_buffers(q, sizes, loaded, a.PUFFER_CELL_BYTES)
+    derive_vector_buffers(q, sizes, version, sizes.workers if config.vec.backend == "Multiprocessing" else 0)
     return Side(
         "puffer",
         f"pufferlib{'-core' if version == '3.0.23' else ''} {version}",
@@ -244,8 +246,12 @@ def native_side(
     _native_learning_rates(q, trainer, semantics)
     if semantics == "ours":
         derive_buffers(q, sizes, loaded, a.OUR_CELL_BYTES, a.OUR_SUCCESSOR_CELL_BYTES)
+        processes = sizes.workers if sizes.workers > 1 and loaded.model.env.engine == "published" else 0
+        derive_vector_buffers(q, sizes, "3.0.23", processes)
     else:
         derive_buffers(q, sizes, loaded, a.UPSTREAM_CELL_BYTES)
+        # Metta of these months runs on the 3.0.0 vectorization.
+        derive_vector_buffers(q, sizes, "3.0.0", sizes.workers if sizes.workers > 1 else 0)
     title = "our native trainer" if semantics == "ours" else f"Metta's trainer of {semantics}"
     return Side("native", title, semantics, loaded, machine, sizes, allocation, q)
 

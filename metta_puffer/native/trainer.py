@@ -249,7 +249,7 @@ class NativeTrainer:
             self._saved_epoch = self.epoch
             return
         try:
-            self.newest_checkpoint = checkpoints.save(self.folder, self.epoch, checkpoint)
+            self.newest_checkpoint = checkpoints.save(self.folder, self.epoch, checkpoint, self.plan.checkpoint_keep)
             self._saved_epoch = self.epoch
         except OSError as error:
             log.error("checkpoint of epoch %d not written, training goes on: %s", self.epoch, error)

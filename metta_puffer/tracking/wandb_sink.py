@@ -5,6 +5,14 @@ from typing import Any, Literal
 from metta_puffer.tracking.schema import MetricRecord
 
 
+def wandb_mode() -> Literal["offline"] | None:
+    """Offline where wandb would be online but knows no account; None leaves the user's own setting."""
+    import wandb
+
+    online = wandb.setup().settings.mode == "online"
+    return "offline" if online and not wandb.login(prompt=False) else None
+
+
 class WandbSink:
     """One wandb run; `run_id` makes a resumed run continue its own curves.
 
@@ -17,11 +25,15 @@ class WandbSink:
         # Imported on use: wandb starts threads and reads the user's settings.
         import wandb
 
-        mode: Literal["offline"] | None = None
-        if wandb.setup().settings.mode == "online" and not wandb.login(prompt=False):
-            mode = "offline"
         self._run = wandb.init(
-            project=project, group=group, id=run_id, name=run_id, dir=run_dir, config=config, resume="allow", mode=mode
+            project=project,
+            group=group,
+            id=run_id,
+            name=run_id,
+            dir=run_dir,
+            config=config,
+            resume="allow",
+            mode=wandb_mode(),
         )
         self._run.define_metric("agent_steps")
         self._run.define_metric("*", step_metric="agent_steps")

@@ -85,3 +85,17 @@ def test_distinct_seeds(num_envs: int, workers: int) -> None:
     overrides = {"vec.num_envs": num_envs, "vec.num_workers": workers, "vec.batch_size": num_envs, "env.num_agents": 2}
     side = puffer_side(load_puffer(CONFIGS / "puffer" / "default.ini", overrides), Machine(64, 64))
     assert side.value("distinct_env_seeds") == len(set(seen))
+
+
+@pytest.mark.parametrize("backend, num_envs", [("Serial", 3), ("PufferEnv", 1)])
+def test_bytes_shared_by_worlds_and_trainer(backend: str, num_envs: int) -> None:
+    arguments: dict[str, Any] = {"num_envs": num_envs, "num_workers": 1, "batch_size": num_envs}
+    vecenv = pufferlib.vector.make(Tiny, backend=backend, **({} if backend == "PufferEnv" else arguments))
+    names = ("observations", "rewards", "terminals", "truncations", "masks", "actions", "teacher_actions")
+    envs = vecenv.envs if backend == "Serial" else [vecenv]
+    held = sum(getattr(env, name).nbytes for env in envs for name in names)
+    overrides = {f"vec.{key}": value for key, value in arguments.items()} | {"vec.backend": backend}
+    overrides |= {"env.num_agents": 2, "env.num_tokens": 4}
+    side = puffer_side(load_puffer(CONFIGS / "puffer" / "default.ini", overrides), Machine(64, 64))
+    # The tiny world's observation is one float32, four bytes; the audit counts four tokens of three.
+    assert side.value("vector_buffer_bytes") - held == side.value("total_agents") * (4 * 3 - 4)

@@ -133,6 +133,11 @@ def test_a_failed_checkpoint_is_reported_and_training_goes_on(tmp_path: Path, ca
     assert "checkpoint of epoch 3 not written, training goes on" in caplog.text
 
 
+def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
+    train(toy_plan(tmp_path, checkpoint_interval_epochs=1, checkpoint_keep=2), ListSink(), recall_env)
+    assert [version.name for version in checkpoints.versions(tmp_path / "checkpoints")] == ["v000002", "v000003"]
+
+
 def test_a_checkpoint_of_another_policy_is_refused(tmp_path: Path) -> None:
     train(toy_plan(tmp_path), ListSink(), recall_env)
     other = toy_plan(tmp_path, policy__options={"hidden_size": 8, "conv_channels": 1})

@@ -1,0 +1,79 @@
+"""Every policy inside both trainers: what an agent did in the rollout is what the update evaluates."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from metta_puffer.config.plan import RunPlan
+from metta_puffer.native.trainer import NativeTrainer, train
+from metta_puffer.policies import POLICIES
+from metta_puffer.puffer.contained import autocast_restored
+from metta_puffer.puffer.ranks import Ranks
+from metta_puffer.puffer.trainer import open_trainer
+from tests.native.toys import ListSink, RecallEnv, recall_env, toy_plan
+
+NAMES = sorted(set(POLICIES) - {"fast"})  # its convolutions need a larger window than the toy world's
+SIZES = {name: {"hidden_size": 16} for name in NAMES}
+REMEMBERING = [name for name in NAMES if name != "memory-free"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def plan_of(name: str, run_dir: Path, **changes: object) -> RunPlan:
+    return toy_plan(run_dir, policy__name=name, policy__options=SIZES[name], **changes)
+
+
+def one_minibatch(name: str, run_dir: Path, **changes: object) -> RunPlan:
+    """The whole buffer in one minibatch, so that nothing has been learned when its ratios are taken."""
+    sizes = {"minibatch_size": 512, "minibatch_segments": 64, "num_minibatches": 1, "gradient_updates_per_epoch": 1}
+    return plan_of(name, run_dir, **{f"batch__{key}": value for key, value in sizes.items()}, **changes)
+
+
+def make_decisive(policy: torch.nn.Module) -> None:
+    """Fresh policies choose all actions alike, whatever they saw; this one's choice shows what it remembers."""
+    with torch.no_grad():
+        policy.actor.weight *= 300  # type: ignore[union-attr, operator]
+
+
+def assert_all_one(ratios: torch.Tensor) -> None:
+    torch.testing.assert_close(ratios, torch.ones_like(ratios), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_our_update_evaluates_what_was_done(name: str, tmp_path: Path) -> None:
+    """Two rounds, state carried into the second, two episodes ending inside every row: all ratios are 1."""
+    plan = one_minibatch(name, tmp_path, batch__total_timesteps=1024, batch__total_epochs=2)
+    trainer = NativeTrainer(plan, ListSink(), recall_env)
+    make_decisive(trainer.policy)
+    try:
+        assert trainer.run(lambda: False).status == "finished"
+        assert_all_one(trainer.experience.ratios)
+    finally:
+        trainer.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_unmodified_pufferl_trains_it(name: str, tmp_path: Path) -> None:
+    """It knows of two state tensors of hidden_size, whatever the policy remembers with: its ratios are 1, too."""
+    env = RecallEnv(64, 3)
+    plan = one_minibatch(name, tmp_path, env__envs_per_forward=16)
+    with autocast_restored("cpu"), open_trainer(plan, env, seed=3, ranks=Ranks()) as trainer:
+        make_decisive(trainer.uncompiled_policy)
+        for _ in range(2):
+            trainer.evaluate()
+            trainer.train()
+            assert_all_one(trainer.ratio)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", REMEMBERING)
+def test_it_learns_to_remember(name: str, tmp_path: Path) -> None:
+    """The cue is shown once, then asked for four times: 4 with a memory; 2.5 without, 2 at random."""
+    sink = ListSink()
+    plan = plan_of(name, tmp_path, batch__total_timesteps=512 * 60, batch__total_epochs=60)
+    train(plan, sink, recall_env)
+    assert sum(record.values["score"] for record in sink.records[-5:]) / 5 > 3.6
