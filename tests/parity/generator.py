@@ -712,6 +712,7 @@ class Generator:
         for name in self.limit_names:  # a mutation may clear only a limit that some agent has
             if not any(name in agent.inventory.limits for agent in members):
                 members[0].inventory.limits[name] = ResourceLimitsConfig(resources=[self.resource()], base=5)
+        self._give_presence_one_sign([*objects.values(), *members])
         obs = self.observations()
         digits = int(np.ceil(np.log(65536) / np.log(self.value_base)))
         room = 256 - 12 - 7 - digits * (len(self.resources) + len(obs.global_obs.obs))
@@ -734,6 +735,14 @@ class Generator:
                 on_tick=self.maybe(0.3, Place(actor_sure=False, target_sure=False, aims=False)),
             )
         )
+
+    @staticmethod
+    def _give_presence_one_sign(bodies: list[Any]) -> None:
+        """One exit that gives and one that takes could compete for a shared limit, in an order that is undefined."""
+        areas = [area for body in bodies for area in body.aoes.values()]
+        if len({delta > 0 for area in areas for delta in area.presence_deltas.values()}) == 2:
+            for area in areas:
+                area.presence_deltas = {name: abs(delta) for name, delta in area.presence_deltas.items()}
 
     # --- map and actions -----------------------------------------------------------------------------------------
 
