@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup ab test lint format clean
+.PHONY: setup ab test test-long parity-long audit-long sanitize lint format clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,26 @@ ab: setup
 
 test: setup
 	$(BIN)/python -m pytest -m "not long"
+
+# Minutes to hours: killed trainings, learning runs, compiled policies, thousands of drawn configurations.
+test-long: setup
+	$(BIN)/python -m pytest -m long --timeout 0
+
+# Resumable: what was compared before an interruption is not compared again.
+parity-long: setup
+	$(BIN)/python -m tests.parity.long --configs 5000 --agent-steps 20000000 --seed 1
+
+audit-long: setup
+	AUDIT_EXAMPLES=$${AUDIT_EXAMPLES:-2000} $(BIN)/python -m pytest -m long tests/config --timeout 0
+
+# The engine under ASan with UBSan, in a virtual environment of its own. Python itself is not built for it: its own
+# allocations at exit would be reported as leaks, and the runtime has to be loaded before the interpreter's.
+sanitize: setup
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python build/sanitize-address
+	$(BIN)/uv pip install --quiet --python build/sanitize-address/bin/python -e '.[dev]' \
+	  --config-settings cmake.define.METTA_PUFFER_SANITIZE=address --config-settings build-dir=build/address
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0 \
+	  build/sanitize-address/bin/python -m pytest --timeout 0 tests/test_kernels.py tests/engine tests/parity -m "not long"
 
 lint: setup
 	$(BIN)/ruff check .

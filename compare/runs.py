@@ -128,7 +128,8 @@ def _stop(running: dict[subprocess.Popen[bytes], RunView], *, at_once: bool) -> 
         if at_once:
             _end_group(process)
         else:
-            process.send_signal(signal.SIGINT)
+            # Not process.send_signal: it would wait for a process that has just ended, before `_exited` sees it.
+            os.kill(process.pid, signal.SIGINT)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -153,3 +153,24 @@ def test_two_processes_never_work_in_one_directory(tmp_path):
         raise AssertionError("both hold it")
     with rundir.locked(planned.dir, wait=False):
         assert rundir.status(planned) == "waiting"
+
+
+def test_runs_that_end_just_when_they_are_stopped_are_counted(tmp_path, monkeypatch):
+    # The first to end is enough, and the other ends by itself before the request reaches it.
+    planned = [run(tmp_path, arm, epochs=3) for arm in ("puffer", "native")]
+    for one in planned:
+        rundir.claim(one)
+    stop = runs._stop
+
+    def stop_late(running, *, at_once):
+        for process in running:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        stop(running, at_once=at_once)
+
+    monkeypatch.setattr(runs, "_stop", stop_late)
+
+    def enough():
+        return any(rundir.status(one) == "finished" for one in planned)
+
+    assert runs.run_all(planned, jobs=2, display=PlainDisplay(Console(file=io.StringIO())), enough=enough)
+    assert [rundir.status(one) for one in planned] == ["finished", "finished"]

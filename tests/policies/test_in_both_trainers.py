@@ -45,8 +45,9 @@ def assert_all_one(ratios: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_our_update_evaluates_what_was_done(name: str, tmp_path: Path) -> None:
-    """Two rounds, state carried into the second, two episodes ending inside every row: all ratios are 1."""
-    plan = one_minibatch(name, tmp_path, batch__total_timesteps=1024, batch__total_epochs=2)
+    """Two rounds of rows of 8, episodes of 3: they end inside rows, and the second round's rows start amid one."""
+    changes = {"batch__total_timesteps": 1024, "batch__total_epochs": 2, "env__game_options": {"length": 3}}
+    plan = one_minibatch(name, tmp_path, **changes)
     trainer = NativeTrainer(plan, ListSink(), recall_env)
     make_decisive(trainer.policy)
     try:
