@@ -22,6 +22,10 @@ void finish_inventory(InventoryConfig& inventory, std::size_t resources) {
       inventory.group_of.at(member) = static_cast<std::uint8_t>(g);  // the later of two groups has it
       limited.push_back(member);
     }
+  }
+  // A group that lost all its members to later ones is out of reach: what modifies only it modifies nothing.
+  for (const std::uint8_t g : inventory.group_of) {
+    if (g == kNoLimitGroup) continue;
     for (const LimitModifier& modifier : inventory.groups[g].modifiers) inventory.is_modifier.at(modifier.resource) = 1;
   }
   inventory.enforcement_order = hash_order(limited, false);
