@@ -10,10 +10,9 @@ from compare import rundir
 from compare.rundir import Run
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
-from metta_puffer.tracking.jsonl import METRICS_FILE
+from metta_puffer.tracking.jsonl import METRICS_FILE, PLAN_FILE
 
 ADDED_FILE = "added.json"
-PLAN_FILE = "plan.json"  # what the trainers' own command lines write
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,12 @@ from metta_puffer.config.loading import load_native
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.config.resolver import resolve_native
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
-from metta_puffer.tracking.jsonl import METRICS_FILE, JsonlSink
+from metta_puffer.tracking.jsonl import METRICS_FILE, PLAN_FILE, JsonlSink
 from metta_puffer.tracking.multi import MultiSink
 from metta_puffer.tracking.schema import MetricSink
 
 DEFAULT_CONFIG = "configs/native/metta.yaml"
 RUNS = Path("runs")
-PLAN_FILE = "plan.json"
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
-from metta_puffer.tracking.jsonl import METRICS_FILE, JsonlSink
+from metta_puffer.tracking.jsonl import METRICS_FILE, PLAN_FILE, JsonlSink
 from metta_puffer.tracking.multi import MultiSink
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
 
@@ -58,6 +58,9 @@ def open_sink(options: argparse.Namespace, plan: RunPlan, *, first_rank: bool) -
     if not first_rank:
         return NoSink()
     sinks: list[MetricSink] = [JsonlSink(Path(plan.run_dir) / METRICS_FILE)]
+    plan_file = Path(plan.run_dir) / PLAN_FILE
+    if not plan_file.exists():  # a resumed run keeps the plan it began with
+        plan_file.write_text(plan.model_dump_json(indent=1))
     if not plan.extra.get("dashboard"):
         sinks.append(ProgressLines(plan.batch.total_timesteps))
     if options.wandb:

@@ -16,6 +16,7 @@ from metta_puffer.errors import UserError
 from metta_puffer.tracking.schema import MetricRecord
 
 METRICS_FILE = "metrics.jsonl"
+PLAN_FILE = "plan.json"  # beside it: the RunPlan of a run started by hand, so that a comparison can add the run later
 
 
 class JsonlSink:

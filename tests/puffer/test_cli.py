@@ -14,7 +14,8 @@ from safetensors.torch import load_file as load_safetensors
 
 from metta_puffer.cli.puffer import EXIT_INTERRUPTED, main
 from metta_puffer.cli.puffer_arguments import configs_by_name
-from metta_puffer.tracking.jsonl import read_records
+from metta_puffer.config.plan import RunPlan
+from metta_puffer.tracking.jsonl import PLAN_FILE, read_records
 
 # 3 worlds of 2 agents on 9 x 9 cells, episodes of 20 moments, 4 rounds of 96 agent-steps.
 TINY = [
@@ -47,6 +48,8 @@ def test_train_writes_records_and_checkpoints(vec: list[str], capsys: pytest.Cap
     assert main(["train", "arena-small", *TINY, *vec, "--run-dir", "experiments/one"]) == 0
     records = read_records("experiments/one/metrics.jsonl")
     assert [record.epoch for record in records] == [1, 2, 3, 4]
+    plan = RunPlan.model_validate_json(Path("experiments/one", PLAN_FILE).read_text())  # for `run_ab.py --add`
+    assert (plan.trainer, plan.batch.total_epochs) == ("puffer", 4)
     assert all(record.env_steps == record.agent_steps // 2 for record in records)
     assert any("score" in record.values and "environment/agent/heart.gained" in record.values for record in records)
     weights = [Path(f"experiments/one/model_{epoch:06d}.pt") for epoch in (2, 4)]
