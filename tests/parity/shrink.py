@@ -14,23 +14,34 @@ from tests.parity.trees import Tree, from_tree, model_class, to_tree
 StillFails = Callable[[Case], bool]
 
 
+class _TriesSpent(Exception):
+    pass
+
+
 def shrink(case: Case, still_fails: StillFails, tries: int = 2000) -> Case:
     """The smallest case found within `tries` runs for which `still_fails` holds; it must hold for `case`."""
     left = tries
 
     def holds(candidate: Case) -> bool:
         nonlocal left
+        if left <= 0:
+            raise _TriesSpent
         left -= 1
         return still_fails(candidate)
 
-    while True:
-        before = _size(case)
-        for reduce in (_fewer_steps, _fewer_agents, _plainer_config, _plainer_map, _plainer_actions):
-            position = 0  # candidates before it were tried on a larger case: the next round looks at them again
-            while position is not None:
-                position, case = _first_that_holds(case, reduce, position, lambda one: left > 0 and holds(one))
-        if _size(case) == before or left <= 0:
-            return case
+    try:
+        while True:
+            before = _size(case)
+            for reduce in (_fewer_steps, _fewer_agents, _plainer_config, _plainer_map, _plainer_actions):
+                position: int | None = (
+                    0  # candidates before it were tried on a larger case: the next round repeats them
+                )
+                while position is not None:
+                    position, case = _first_that_holds(case, reduce, position, holds)
+            if _size(case) == before:
+                return case
+    except _TriesSpent:
+        return case
 
 
 def _first_that_holds(
@@ -118,6 +129,8 @@ def _reductions(tree: Tree) -> Iterator[Tree]:
 
     def collect(node: Tree, rebuild: Callable[[Tree], Tree]) -> None:
         if isinstance(node, dict):
+            if "$vibe" in node:
+                return  # a vibe is whole or absent
             for key, item in node.items():
                 if key == "$":
                     continue
