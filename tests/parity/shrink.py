@@ -33,9 +33,7 @@ def shrink(case: Case, still_fails: StillFails, tries: int = 2000) -> Case:
         while True:
             before = _size(case)
             for reduce in (_fewer_steps, _fewer_agents, _plainer_config, _plainer_map, _plainer_actions):
-                position: int | None = (
-                    0  # those before were tried on a larger case; tried again next round
-                )
+                position: int | None = 0  # those before were tried on a larger case; tried again next round
                 while position is not None:
                     position, case = _first_that_holds(case, reduce, position, holds)
             if _size(case) == before:
