@@ -145,7 +145,7 @@ def result_section(run: LongRun, seconds: float) -> str:
         ("mettagrid", metadata.version("mettagrid")),
         ("Python, numpy", f"{platform.python_version()}, {metadata.version('numpy')}"),
         ("machine", f"{platform.machine()}, {platform.libc_ver()[0]} {platform.libc_ver()[1]}"),
-        ("seconds of the last session", f"{seconds:.0f}"),
+        ("seconds of the last run", f"{seconds:.0f}"),
     ]
     return "\n".join(["| | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows)])
 
