@@ -171,6 +171,8 @@ class RunPlan(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     run_dir: str  # checkpoints, logs and metrics of this one run
+    # Ends the run with the round in which this much time is over, before a resume included; None: no limit.
+    total_wall_seconds: float | None = None
     checkpoint_interval_epochs: int
     checkpoint_keep: int | None = None  # newest versions that are kept; None keeps all
     notes: tuple[str, ...] = ()  # what the resolver changed or wants known; trainers print it at the start

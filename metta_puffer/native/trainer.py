@@ -125,11 +125,11 @@ class NativeTrainer:
         self._worlds.reset()
         if self._resumed:
             self._rollout.restore(_under("rollout", self._resumed.tensors))
-        while self.agent_steps < self.plan.batch.total_timesteps and not self._ranks.any(interrupted()):
+        while not self._finished(started) and not self._ranks.any(interrupted()):
             self._one_epoch(started)
             if self.epoch % self.plan.checkpoint_interval_epochs == 0:
                 self.save(started)
-        finished = self.agent_steps >= self.plan.batch.total_timesteps
+        finished = self._finished(started)
         if self._saved_epoch != self.epoch:
             self.save(started)
         return RunResult(
@@ -147,6 +147,11 @@ class NativeTrainer:
     @property
     def last_good(self) -> str:
         return str(self.newest_checkpoint or "none was written yet")
+
+    def _finished(self, started: float) -> bool:
+        limit = self.plan.total_wall_seconds
+        out_of_time = self._ranks.any(limit is not None and self._wall_seconds(started) >= limit)
+        return out_of_time or self.agent_steps >= self.plan.batch.total_timesteps
 
     def _wall_seconds(self, started: float) -> float:
         return self._wall_seconds_before + time.monotonic() - started

@@ -64,15 +64,22 @@ class Run:
         if ranks.count > 1 and self.progress.epoch:  # the saved random streams are those of the first rank
             seed_everything(plan.seed + self.progress.epoch * ranks.count + ranks.rank)
         self._started = time.monotonic() - self.progress.wall_seconds
+        self._time_is_up = self._out_of_time()
         self._clock = StageClock(trainer.profile)
 
     @property
     def finished(self) -> bool:
-        return self.progress.agent_steps >= self.plan.batch.total_timesteps
+        return self._time_is_up or self.progress.agent_steps >= self.plan.batch.total_timesteps
+
+    def _out_of_time(self) -> bool:
+        """The same on every rank: each has a clock of its own."""
+        limit = self.plan.total_wall_seconds
+        return self.ranks.any(limit is not None and self.progress.wall_seconds >= limit)
 
     def to_the_end(self, sink: MetricSink, interrupts: Interrupts) -> RunResult:
         while not self.finished:
             record = self.round()
+            self._time_is_up = self._out_of_time()
             if self.ranks.first:
                 sink.log(record)
             stopping = self.ranks.any(interrupts.asked)
