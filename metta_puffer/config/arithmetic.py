@@ -294,6 +294,11 @@ def seen_share_multinomial(rows: int, minibatch_rows: int, num_minibatches: int)
     return 1 - (1 - min(1.0, minibatch_rows / rows)) ** num_minibatches if rows else 0.0
 
 
+def annealed_prio_beta(prio_alpha: float, prio_beta0: float, epoch: int, epochs: int) -> float:
+    """Importance correction of prioritized rows after `epoch` of `epochs` rounds (pufferl.py, train)."""
+    return prio_beta0 + (1 - prio_beta0) * prio_alpha * epoch / max(1, epochs)
+
+
 def cosine_learning_rate(initial: float, epoch: int, epochs: int) -> float:
     """Learning rate after `epoch` scheduler steps of a cosine to 0 over `epochs` (pufferl.py)."""
     return initial * (1 + math.cos(math.pi * epoch / epochs)) / 2

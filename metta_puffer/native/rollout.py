@@ -105,27 +105,41 @@ class Rollout:
                 self.h[group] = torch.zeros(shape, device=self._device)
                 self.c[group] = torch.zeros(shape, device=self._device)
 
-    @torch.no_grad()
     def collect(self, stopwatch: Stopwatch) -> Collected:
         """Runs until the buffer is full."""
-        experience, collected = self._experience, Collected()
-        experience.begin()
+        collected = self.begin()
+        while not self._experience.ready:
+            self.step(collected, stopwatch)
+        self.finish(collected, stopwatch)
+        return collected
+
+    def begin(self) -> Collected:
+        """Makes the buffer ready to be filled anew."""
+        collected = Collected()
+        self._experience.begin()
         if self.plan.rules.rollout_state == "reset":
             self._reset_states()
         for info in self._early_infos:
             collected.add_info(info)
         self._early_infos.clear()
-        while not experience.ready:
-            arrived = self._held.pop(0) if self._held else self._recv(collected, stopwatch)
-            actions = self._act(arrived, stopwatch)
-            collected.agent_steps += len(actions)
-            collected.env_steps += self._worlds_per_group
-            with stopwatch("environment"):
-                self._worlds.send(arrived.group, actions.to("cpu", torch.int32).numpy())
-            self._next_group = (arrived.group + 1) % self._worlds.num_groups
+        return collected
+
+    @torch.no_grad()
+    def step(self, collected: Collected, stopwatch: Stopwatch) -> None:
+        """One group acts once; what that gives is added to `collected`."""
+        arrived = self._held.pop(0) if self._held else self._recv(collected, stopwatch)
+        actions = self._act(arrived, stopwatch)
+        collected.agent_steps += len(actions)
+        collected.env_steps += self._worlds_per_group
+        with stopwatch("environment"):
+            self._worlds.send(arrived.group, actions.to("cpu", torch.int32).numpy())
+        self._next_group = (arrived.group + 1) % self._worlds.num_groups
+
+    @torch.no_grad()
+    def finish(self, collected: Collected, stopwatch: Stopwatch) -> None:
+        """Gives the full buffer what its rows' last actions led to, where the rules want it."""
         if self.plan.rules.row_end == "bootstrap":
             self._value_row_ends(collected, stopwatch)
-        return collected
 
     def _recv(self, collected: Collected, stopwatch: Stopwatch) -> Arrived:
         with stopwatch("environment"):

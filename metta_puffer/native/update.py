@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from metta_puffer.config.arithmetic import annealed_prio_beta
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.native.advantage import compute_advantages
 from metta_puffer.native.distributed import Ranks
@@ -62,7 +63,7 @@ class Update:
         batch, rules, loss = self.plan.batch, self.plan.rules, self.plan.loss
         self._epoch = epoch
         trained = [*self._policy.parameters(), *self._terms.parameters()]
-        beta = loss.prio_beta0 + (1.0 - loss.prio_beta0) * loss.prio_alpha * epoch / max(1, batch.total_epochs)
+        beta = annealed_prio_beta(loss.prio_alpha, loss.prio_beta0, epoch, batch.total_epochs)
         per_update_epoch = batch.num_minibatches // batch.update_epochs
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self._device))
         experience.ratios.fill_(1.0)
@@ -78,8 +79,8 @@ class Update:
                 or (rules.advantage_refresh == "update_epoch" and begins_update_epoch)
             ):
                 advantages = self._advantages(experience)
-            rows, weights = self._choose_rows(index % per_update_epoch, advantages, beta)
-            total, terms = self._minibatch_loss(experience, rows, weights, advantages[rows])
+            rows, weights = self.choose_rows(index % per_update_epoch, advantages, beta)
+            total, terms = self.minibatch_loss(experience, rows, weights, advantages[rows])
             if loss.target_kl is not None and index and self._kl(sums) / minibatches > loss.target_kl:
                 stopped = True
                 break
@@ -122,7 +123,7 @@ class Update:
         )
         return advantages[:, : experience.horizon]
 
-    def _choose_rows(self, index: int, advantages: Tensor, beta: float) -> tuple[Tensor | slice, Tensor | None]:
+    def choose_rows(self, index: int, advantages: Tensor, beta: float) -> tuple[Tensor | slice, Tensor | None]:
         """Rows of the minibatch, and their importance weights [m, 1] where they are drawn at random.
 
         Prioritized as in Schaul et al. 2016, with the sum of a row's |advantage| for its priority.
@@ -135,7 +136,7 @@ class Update:
         rows = torch.multinomial(probability, m, generator=self._generator)
         return rows, (len(advantages) * probability[rows, None]) ** -beta
 
-    def _minibatch_loss(
+    def minibatch_loss(
         self, experience: Experience, rows: Tensor | slice, weights: Tensor | None, advantages: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Total loss and its terms; overwrites values and ratios of the rows, as both upstream trainers do."""
