@@ -105,9 +105,17 @@ class NativeTrainer:
             observation_dtype=_DTYPES[str(space.dtype)],
             hidden_size=int(self.policy.hidden_size) if getattr(self.policy, "recurrent", False) else None,  # type: ignore[arg-type]
             device=device,
+            advice=self.losses.advice,
         )
         acting = torch.compile(self.policy) if plan.compile else self.policy
-        self._rollout = Rollout(plan, self._worlds, self.policy, self.experience, self._generators["actions"])
+        self._rollout = Rollout(
+            plan,
+            self._worlds,
+            self.policy,
+            terms=self.losses,
+            experience=self.experience,
+            generator=self._generators["actions"],
+        )
         self._update = Update(
             plan,
             acting,  # type: ignore[arg-type]
@@ -159,7 +167,7 @@ class NativeTrainer:
     def _one_epoch(self, started: float) -> None:
         began = time.monotonic()
         now = self._rollout.plan = self._update.plan = self._schedules.at(self.agent_steps)
-        self._update.agent_steps = self.agent_steps
+        self.losses.begin(self.epoch, self.agent_steps)
         # The plan counts the epochs that one rank needs for the budget.
         rate = learning_rate(now.optimizer, self.epoch, math.ceil(now.batch.total_epochs / self._ranks.count))
         set_learning_rate(self.optimizer, rate)

@@ -28,6 +28,7 @@ class Received:
     terminals: npt.NDArray[np.bool_]  # [n]
     truncations: npt.NDArray[np.bool_]  # [n]
     infos: list[dict[str, Any]]  # statistics of the episodes that ended
+    teacher_actions: npt.NDArray[np.int32] | None = None  # [n], zeros unless the environment fills them
 
 
 class WorldGroups(Protocol):
@@ -95,7 +96,8 @@ class ThreadGroups:
 
     def recv(self) -> Received:
         group, result = self._pending.popleft()
-        received = Received(group, *(result.result() if isinstance(result, Future) else result))
+        results = result.result() if isinstance(result, Future) else result
+        received = Received(group, *results, *_taught(self._envs[group]))
         self.logs[group].received(received.terminals | received.truncations)
         return received
 
@@ -109,6 +111,11 @@ class ThreadGroups:
             self._executor.shutdown(wait=True)
         for env in self._envs:
             env.close()
+
+
+def _taught(env: Any) -> tuple[npt.NDArray[np.int32], ...]:
+    """PufferLib 3.0.23 gives every environment a buffer for a teacher's actions, 3.0.0 none."""
+    return (env.teacher_actions,) if hasattr(env, "teacher_actions") else ()
 
 
 class ProcessGroups:
@@ -149,10 +156,10 @@ class ProcessGroups:
         # PufferLib expects recv and send in turn; we may receive every group before the first one is sent on.
         self._vecenv.flag = self._may_receive
         # PufferLib 3.0.23 puts the teacher's actions between truncations and infos; 3.0.0 has none.
-        observations, rewards, terminals, truncations, *_, infos, agent_ids, _ = self._vecenv.recv()
+        observations, rewards, terminals, truncations, *teacher, infos, agent_ids, _ = self._vecenv.recv()
         group = int(agent_ids[0]) // self.agents_per_group
         self.logs[group].received(terminals | truncations)
-        return Received(group, observations, rewards, terminals, truncations, infos)
+        return Received(group, observations, rewards, terminals, truncations, infos, teacher[0] if teacher else None)
 
     def send(self, group: int, actions: npt.NDArray[np.int32]) -> None:
         self.logs[group].sent(actions)
