@@ -1,7 +1,7 @@
 """The rollout buffer: rows (segments) of `horizon` consecutive agent-steps of one agent."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ class Column:
     rewards: Tensor
     dones: Tensor  # 1 where the advantage is cut
     resets: Tensor  # 1 where the recurrent state was zeroed before this observation
+    advice: Mapping[str, Tensor] = field(default_factory=dict)  # what losses want kept, by name
 
 
 class Experience:
@@ -43,7 +44,9 @@ class Experience:
         observation_dtype: torch.dtype,
         hidden_size: int | None,
         device: torch.device,
+        advice: Mapping[str, Tensor] | None = None,
     ) -> None:
+        """`advice` has one tensor of one agent-step's shape and dtype for each thing that losses want kept."""
         rows, horizon = batch.segments, batch.bptt_horizon
         self.rows, self.horizon = rows, horizon
         self.num_groups, self.agents_per_group = num_groups, agents_per_group
@@ -62,6 +65,7 @@ class Experience:
         self.rewards = zeros(rows, horizon + 1)
         self.dones = zeros(rows, horizon + 1)
         self.ratios = torch.ones(rows, horizon + 1, device=device)
+        self.advice = {name: zeros(rows, horizon, *one.shape, dtype=one.dtype) for name, one in (advice or {}).items()}
         # Recurrent state with which each row began.
         self.initial_h = zeros(rows, hidden_size) if hidden_size else None
         self.initial_c = zeros(rows, hidden_size) if hidden_size else None
@@ -102,6 +106,8 @@ class Experience:
         self.rewards[block, t] = column.rewards
         self.dones[block, t] = column.dones
         self.resets[block, t] = column.resets
+        for name, advice in column.advice.items():
+            self.advice[name][block, t] = advice
         self._position[group] = t + 1
         if t + 1 == self.horizon:
             self._finished[group] = block

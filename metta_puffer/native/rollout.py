@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from metta_puffer.config.plan import RunPlan
-from metta_puffer.native.distribution import sample
+from metta_puffer.native.distribution import evaluate, sample
 from metta_puffer.native.experience import Column, Experience
+from metta_puffer.native.losses.registry import LossTerms
+from metta_puffer.native.losses.term import Moment
 from metta_puffer.native.stopwatch import Stopwatch
 from metta_puffer.native.worlds import Received, WorldGroups
 
@@ -38,6 +40,7 @@ class Arrived:
     rewards: Tensor  # [n]
     terminals: Tensor  # [n]
     truncations: Tensor  # [n]
+    teacher_actions: Tensor | None  # int64 [n]
 
 
 class Rollout:
@@ -47,10 +50,17 @@ class Rollout:
     """
 
     def __init__(
-        self, plan: RunPlan, worlds: WorldGroups, policy: nn.Module, experience: Experience, generator: torch.Generator
+        self,
+        plan: RunPlan,
+        worlds: WorldGroups,
+        policy: nn.Module,
+        *,
+        terms: LossTerms,
+        experience: Experience,
+        generator: torch.Generator,
     ) -> None:
         self.plan, self._worlds, self._policy, self._experience = plan, worlds, policy, experience
-        self._generator = generator
+        self._terms, self._generator = terms, generator
         self._device = torch.device(plan.device)
         self._recurrent = experience.initial_h is not None
         self._worlds_per_group = plan.env.envs_per_forward
@@ -73,12 +83,14 @@ class Rollout:
                     tensors[f"{name}/{group}"] = tensor
         for arrived in self._held:
             tensors[f"held_rewards/{arrived.group}"] = arrived.rewards
-        return tensors
+        return tensors | {f"losses/{name}": tensor for name, tensor in self._terms.rollout_state().items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Undoes `state`, on worlds that have just been taken up where they were."""
         on_device = {name: tensor.to(self._device) for name, tensor in tensors.items()}
         first = int(tensors["next_group"])
+        of_losses = {name: tensor for name, tensor in on_device.items() if name.startswith("losses/")}
+        self._terms.restore_rollout_state({name.removeprefix("losses/"): t for name, t in of_losses.items()})
         self.mean_rewards = on_device["mean_rewards"].clone()
         received = sorted(
             (self._worlds.recv() for _ in range(self._worlds.num_groups)),
@@ -165,7 +177,13 @@ class Rollout:
             rewards,
             torch.from_numpy(received.terminals).to(self._device, torch.float32),
             torch.from_numpy(received.truncations).to(self._device, torch.float32),
+            self._taught(received),
         )
+
+    def _taught(self, received: Received) -> Tensor | None:
+        if received.teacher_actions is None or not len(self._terms):
+            return None
+        return torch.from_numpy(received.teacher_actions).to(self._device, torch.int64)
 
     def _act(self, arrived: Arrived, stopwatch: Stopwatch) -> Tensor:
         """Runs the policy on what arrived, stores it, and gives the actions int64 [n]."""
@@ -175,10 +193,17 @@ class Rollout:
         with stopwatch("forward"):
             logits, values = self._forward(arrived.observations, state)
             actions, logprobs = sample(logits, self._generator)
+            advice: dict[str, Tensor] = {}
+            if len(self._terms):
+                begins = torch.maximum(arrived.terminals, arrived.truncations)
+                advice = self._terms.advise(Moment(group, arrived.observations, begins, arrived.teacher_actions))
+                led = self._terms.lead(advice, actions, self._generator)
+                if led is not actions:
+                    actions, logprobs = led, evaluate(logits, led)[0]
         values = values.float().flatten()
         rewards, dones = self._rewards_and_dones(arrived)
         with stopwatch("copy"):
-            column = Column(arrived.observations, actions, logprobs, values, rewards, dones, resets)
+            column = Column(arrived.observations, actions, logprobs, values, rewards, dones, resets, advice)
             self._experience.store(group, column, h, c)
         if self._recurrent:
             self.h[group], self.c[group] = state["lstm_h"], state["lstm_c"]

@@ -50,18 +50,16 @@ class Update:
         self._device = torch.device(plan.device)
         self._recurrent = bool(getattr(policy, "recurrent", False))
         self._terms, self._ranks = terms, ranks
-        self.agent_steps = 0  # of the run so far, for losses that count only for a while
-        self._epoch = 0
-        self._hidden = torch.empty(0)
+        self._hidden = self._critic_outputs = torch.empty(0)
         if len(terms):
             policy.get_submodule("actor").register_forward_pre_hook(self._remember_hidden)
+            policy.get_submodule("critic").register_forward_hook(self._remember_critic)
         # Where L2-to-initial pulls to; part of a checkpoint.
         self.initial_weights = {name: weights.detach().clone() for name, weights in policy.named_parameters()}
 
     def run(self, experience: Experience, epoch: int) -> Updated:
         """Trains on a full buffer. `epoch` is the number of rounds finished. Raises DivergedError."""
         batch, rules, loss = self.plan.batch, self.plan.rules, self.plan.loss
-        self._epoch = epoch
         trained = [*self._policy.parameters(), *self._terms.parameters()]
         beta = annealed_prio_beta(loss.prio_alpha, loss.prio_beta0, epoch, batch.total_epochs)
         per_update_epoch = batch.num_minibatches // batch.update_epochs
@@ -203,6 +201,9 @@ class Update:
     def _remember_hidden(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._hidden = inputs[0]
 
+    def _remember_critic(self, module: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> None:
+        self._critic_outputs = outputs
+
     def _other_losses(
         self,
         experience: Experience,
@@ -228,11 +229,12 @@ class Update:
             logits=logits.view(*shape, -1),
             logprobs=logprobs.view(shape),
             values=values,
+            quantiles=self._critic_outputs.float().view(*shape, -1),
             hidden=self._hidden.float().view(*shape, -1),
+            advice={name: tensor[rows] for name, tensor in experience.advice.items()},
             generator=self._generator,
-            epoch=self._epoch,
         )
-        return self._terms.weighted(batch, self.agent_steps)
+        return self._terms.weighted(batch)
 
     def _weight_losses(self) -> dict[str, Tensor]:
         """Sums of squares over all weights, where they count: of the weights, of their way from the initial ones."""

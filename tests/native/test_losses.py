@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from metta_puffer.config.loss_options import OPTIONS
 from metta_puffer.config.plan import LossTermPlan
 from metta_puffer.errors import UserError
-from metta_puffer.native.losses.contrastive import Contrastive, future_in_episode
-from metta_puffer.native.losses.grpo import Grpo, discounted_returns
-from metta_puffer.native.losses.gtd_lambda import GtdLambda, td_lambda_residuals
-from metta_puffer.native.losses.kickstarter import Kickstarter, distillation_loss
+from metta_puffer.native.losses.contrastive import future_in_episode
+from metta_puffer.native.losses.grpo import discounted_returns
+from metta_puffer.native.losses.gtd_lambda import td_lambda_residuals
+from metta_puffer.native.losses.kickstarter import distillation_loss
 from metta_puffer.native.losses.registry import LOSSES, LossTerms
 from metta_puffer.native.losses.term import Context, Minibatch
 from metta_puffer.native.trainer import NativeTrainer, train
@@ -33,6 +34,10 @@ def one_thread() -> None:
 def context(**changes: Any) -> Context:
     plan = toy_plan("unused", batch__minibatch_segments=ROWS, **changes)
     return Context(plan, RecallEnv(8, 0), WIDTH, ACTIONS)
+
+
+def loss_of(name: str, setting: Context | None = None, **options: Any) -> Any:
+    return LOSSES[name](setting or context(), OPTIONS[name](**options))
 
 
 def minibatch(seed: int = 0, **changes: Any) -> Minibatch:
@@ -56,8 +61,9 @@ def minibatch(seed: int = 0, **changes: Any) -> Minibatch:
         "logprobs": torch.log_softmax(logits, -1).gather(-1, actions[..., None]).squeeze(-1),
         "values": normal(ROWS, HORIZON),
         "hidden": normal(ROWS, HORIZON, WIDTH),
+        "quantiles": normal(ROWS, HORIZON, 5),
+        "advice": {},
         "generator": generator,
-        "epoch": 0,
     }
     return Minibatch(**{**values, **changes})
 
@@ -79,7 +85,7 @@ def test_td_lambda_residuals_by_definition() -> None:
 
 
 def test_gtd_lambda_term_by_term() -> None:
-    loss, batch = GtdLambda(context(), beta=0.5, aux_coef=2.0), minibatch()
+    loss, batch = loss_of("gtd_lambda", beta=0.5, aux_coef=2.0), minibatch()
     d = td_lambda_residuals(batch.values, batch.rewards, batch.dones, 0.9, 0.9)
     h = loss.head(batch.hidden).squeeze(-1)[:, :-1]
     weights = torch.cat([loss.head.weight.flatten(), loss.head.bias])
@@ -91,7 +97,7 @@ def test_gtd_lambda_term_by_term() -> None:
 def test_gtd_lambda_finds_the_values_of_a_chain() -> None:
     """Six moments, reward 1 at the end of each, an end after the last: values are 1, 1.9, 2.71, ... backwards."""
     setting = context(loss__gae_lambda=0.5)
-    loss = GtdLambda(setting)
+    loss = loss_of("gtd_lambda", setting)
     values = nn.Parameter(torch.zeros(HORIZON))
     hidden = torch.eye(HORIZON, WIDTH).expand(ROWS, -1, -1)
     rewards, dones = torch.ones(ROWS, HORIZON + 1), torch.zeros(ROWS, HORIZON + 1)
@@ -122,12 +128,12 @@ def test_grpo_one_row_at_a_time() -> None:
         for t in range(HORIZON):
             ratio = exp(float(batch.logprobs[row, t] - batch.old_logprobs[row, t]))
             total -= min(ratio * advantage, min(max(ratio, 0.8), 1.2) * advantage)
-    assert float(Grpo(context())(batch)) == pytest.approx(total / (ROWS * HORIZON), rel=1e-4)
+    assert float(loss_of("grpo")(batch)) == pytest.approx(total / (ROWS * HORIZON), rel=1e-4)
 
 
 def test_grpo_needs_whole_groups() -> None:
     with pytest.raises(UserError, match="group_size = 3"):
-        Grpo(context(), group_size=3)
+        loss_of("grpo", group_size=3)
 
 
 def test_grpo_learns_without_a_critic(tmp_path: Path) -> None:
@@ -155,7 +161,7 @@ def test_later_moments_stay_in_the_episode() -> None:
 
 
 def test_contrastive_is_the_cross_entropy_of_telling_pairs_apart() -> None:
-    loss = Contrastive(context(), temperature=0.5, mean_offset=1.000001, size=3)  # always one moment later
+    loss = loss_of("contrastive", temperature=0.5, mean_offset=1.000001, size=3)  # always one moment later
     batch = minibatch(resets=torch.zeros(ROWS, HORIZON))
     result = float(loss(batch))
     anchors, positives = (
@@ -171,7 +177,7 @@ def test_contrastive_learns_to_tell_episodes_apart() -> None:
     """Hidden states are a mark of the row plus noise; telling rows apart brings the loss near log(pairs of a row)."""
     generator = torch.Generator().manual_seed(0)
     marks = torch.randn(ROWS, 1, WIDTH, generator=generator)
-    loss = Contrastive(context(), temperature=0.1)
+    loss = loss_of("contrastive", temperature=0.1)
     optimizer = torch.optim.Adam(loss.parameters(), 0.02)
     history = []
     for step in range(150):
@@ -186,11 +192,11 @@ def test_contrastive_learns_to_tell_episodes_apart() -> None:
 
 
 def test_contrastive_without_pairs_is_zero() -> None:
-    assert float(Contrastive(context())(minibatch(resets=torch.ones(ROWS, HORIZON)))) == 0
+    assert float(loss_of("contrastive")(minibatch(resets=torch.ones(ROWS, HORIZON)))) == 0
 
 
 def test_dynamics_one_moment_at_a_time() -> None:
-    loss, batch = LOSSES["dynamics"](context(), reward_coef=2.0), minibatch()
+    loss, batch = loss_of("dynamics", reward_coef=2.0), minibatch()
     rewards = returns = 0.0
     for row in range(ROWS):
         for t in range(HORIZON):
@@ -210,7 +216,7 @@ def test_stable_latent_one_pair_at_a_time() -> None:
         for t in range(HORIZON - 1)
         if batch.resets[row, t + 1] == 0
     ]
-    assert float(LOSSES["stable_latent"](context())(batch)) == pytest.approx(sum(changes) / len(changes), rel=1e-5)
+    assert float(loss_of("stable_latent")(batch)) == pytest.approx(sum(changes) / len(changes), rel=1e-5)
 
 
 def test_distillation_by_hand() -> None:
@@ -231,7 +237,7 @@ GRADIENTS = {
 
 @pytest.mark.parametrize(("name", "moved"), [(name, one) for name, all_ in GRADIENTS.items() for one in all_])
 def test_gradients_agree_with_finite_differences(name: str, moved: str) -> None:
-    loss = LOSSES[name](context()).double()
+    loss = loss_of(name).double()
     batch = minibatch()
     doubled = {
         field.name: value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
@@ -271,11 +277,6 @@ def test_a_student_follows_its_teacher(tmp_path: Path) -> None:
     assert sink.records[0].values["score"] < 2.5
     assert sum(record.values["score"] for record in sink.records[-3:]) / 3 > 3.6
     assert sink.records[-1].values["losses/kickstarter"] < 0.3 * sink.records[0].values["losses/kickstarter"]
-    # Version by version: the teacher of epoch 2 is the second one saved.
-    setting = Context(plan, RecallEnv(8, 0), 16, 2)
-    stepping = Kickstarter(setting, teacher=str(tmp_path / "teacher"), every_epochs=2)
-    names = [stepping._teacher_at(epoch) and stepping._loaded[0].name for epoch in (0, 1, 2, 9)]  # type: ignore[index]
-    assert names == ["v000020", "v000020", "v000040", "v000045"]
 
 
 def test_every_parameter_of_a_loss_is_trained_and_saved(tmp_path: Path) -> None:
@@ -302,11 +303,16 @@ def test_a_loss_counts_only_in_its_stretch_of_the_run() -> None:
         )
     )
     batch = minibatch()
-    assert terms.weighted(batch, 9) == (None, {})
-    total, values = terms.weighted(batch, 10)
+
+    def at(agent_steps: int) -> tuple[Tensor | None, dict[str, Tensor]]:
+        terms.begin(0, agent_steps)
+        return terms.weighted(batch)
+
+    assert at(9) == (None, {})
+    total, values = at(10)
     assert total is not None and float(total) == pytest.approx(3 * float(values["stable_latent"]))
-    assert set(terms.weighted(batch, 15)[1]) == {"stable_latent", "dynamics"}
-    assert set(terms.weighted(batch, 20)[1]) == {"dynamics"}
+    assert set(at(15)[1]) == {"stable_latent", "dynamics"}
+    assert set(at(20)[1]) == {"dynamics"}
 
 
 @pytest.mark.parametrize(
@@ -323,4 +329,7 @@ def test_mistakes_are_refused(term: LossTermPlan, said: str) -> None:
 
 
 def test_the_registry_is_complete() -> None:
-    assert sorted(LOSSES) == ["contrastive", "dynamics", "grpo", "gtd_lambda", "kickstarter", "stable_latent"]
+    critics = ["gtd_lambda", "quantile_critic"]
+    actors = ["grpo", "action_supervised", "kickstarter", "sl_kickstarter"]
+    latents = ["contrastive", "dynamics", "stable_latent"]
+    assert sorted(LOSSES) == sorted(OPTIONS) == sorted([*critics, *actors, *latents])
