@@ -1,12 +1,15 @@
 """The options of the losses that can be added to PPO's: names, kinds, defaults. The losses are in native/losses."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, ValidationError
 
 from metta_puffer.config.kinds import Count, Kind, NotNegative, Positive, Share, Text, field_kind
 from metta_puffer.config.plan import Frozen, LossTermPlan
-from metta_puffer.errors import UserError, did_you_mean
+from metta_puffer.config.problems import Problem
+from metta_puffer.config.settings import Source
+from metta_puffer.errors import did_you_mean
 
 KEY = "trainer.losses"
 ENVIRONMENT = "environment"  # as a teacher: the actions that the environment itself recommends
@@ -75,42 +78,36 @@ OPTIONS: dict[str, type[Frozen]] = {
 }
 
 
-def check_losses(losses: tuple[LossTermPlan, ...]) -> dict[str, Frozen]:
+def check_losses(losses: Sequence[LossTermPlan], source: Source | None = None) -> dict[str, Frozen]:
     """The options of each loss by its name. Raises UserError for unknown names and options, wrong kinds, doubles."""
     found: dict[str, Frozen] = {}
     for loss in losses:
         if loss.name in found:
-            raise UserError(f"{loss.name} is named twice", key=KEY, remedy="keep one of them, and change its coef")
-        found[loss.name] = _options(loss)
+            raise Problem(
+                "a loss is named twice", "keep one of them, and change its coef", KEY, loss.name, source
+            ).error()
+        result = _options(loss, source)
+        if isinstance(result, Problem):
+            raise result.error()
+        found[loss.name] = result
     return found
 
 
-def _options(loss: LossTermPlan) -> Frozen:
+def _options(loss: LossTermPlan, source: Source | None) -> Frozen | Problem:
     if loss.name not in OPTIONS:
-        raise UserError(
-            f"no such loss.{did_you_mean(loss.name, OPTIONS)}",
-            key=KEY,
-            value=loss.name,
-            remedy=f"choose among {', '.join(OPTIONS)}",
-        )
+        hint, remedy = did_you_mean(loss.name, OPTIONS), f"choose among {', '.join(OPTIONS)}"
+        return Problem(f"no such loss.{hint}", remedy, KEY, loss.name, source)
     fields = OPTIONS[loss.name].model_fields
     for option, value in loss.options.items():
         if option not in fields:
-            raise UserError(
-                f"this loss has no such option.{did_you_mean(option, fields)}",
-                key=f"{KEY} {loss.name}.{option}",
-                value=value,
-                remedy=f"its options are {', '.join(fields) or 'none'}",
-            )
+            hint, remedy = did_you_mean(option, fields), f"its options are {', '.join(fields) or 'none'}"
+            return Problem(f"this loss has no such option.{hint}", remedy, f"{KEY} {loss.name}.{option}", value, source)
     try:
         return OPTIONS[loss.name].model_validate(loss.options)
     except ValidationError as error:
         option = str(error.errors()[0]["loc"][0])
-        kind = field_kind(fields[option])
-        missing = option not in loss.options
-        raise UserError(
-            "is missing" if missing else f"expected {kind}",
-            key=f"{KEY} {loss.name}.{option}",
-            value=None if missing else loss.options[option],
-            remedy=f"give {kind}: {fields[option].description}",
-        ) from None
+        kind, value = field_kind(fields[option]), loss.options.get(option)
+        message = f"expected {kind}" if option in loss.options else "is missing"
+        return Problem(
+            message, f"give {kind}: {fields[option].description}", f"{KEY} {loss.name}.{option}", value, source
+        )
