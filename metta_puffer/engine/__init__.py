@@ -68,28 +68,33 @@ def open_batch(
     num_threads: int = 1,
     *,
     map_pool: int = 0,
+    num_groups: int = 1,
 ) -> WorldBatch:
     """`worlds` worlds over `buffers`, none begun yet. `config` is left unchanged.
 
     `map_pool`: how many maps the game's episodes share, map seeds being taken modulo this; 0 for a map of its own for
     every map seed.
 
-    `num_threads` threads step the native engine's worlds; the published engine holds the interpreter lock while it
-    steps, so it takes 1 only (UserError). Raises UnsupportedGame as `open_world` does.
+    `num_threads` threads step the native engine's worlds, in `num_groups` groups of equally many; the published engine
+    holds the interpreter lock while it steps, so it takes 1 of each only (UserError). Raises UnsupportedGame as
+    `open_world` does.
     """
     check_engine(engine)
     if engine == "published":
-        if num_threads != 1:
-            raise UserError(
-                "the published engine steps its worlds on one thread",
-                key="num_threads",
-                value=num_threads,
-                remedy="use num_threads=1 with more worker processes, or engine='native'",
-            )
+        for name, number in (("num_threads", num_threads), ("num_groups", num_groups)):
+            if number != 1:
+                raise UserError(
+                    "the published engine steps its worlds one after the other",
+                    key=name,
+                    value=number,
+                    remedy=f"use {name}=1 with more worker processes, or engine='native'",
+                )
         from metta_puffer.engine.published import PublishedBatch
 
         return PublishedBatch(config, worlds, buffers, map_pool=map_pool)
-    batch: WorldBatch = _native_engine().NativeBatch(config, worlds, buffers, num_threads, map_pool=map_pool)
+    batch: WorldBatch = _native_engine().NativeBatch(
+        config, worlds, buffers, num_threads, map_pool=map_pool, num_groups=num_groups
+    )
     return batch
 
 

@@ -14,6 +14,7 @@ from metta_puffer.native.experience import Column, Experience
 from metta_puffer.native.losses.registry import LossTerms
 from metta_puffer.native.losses.term import Moment
 from metta_puffer.native.stopwatch import Stopwatch
+from metta_puffer.native.transfer import ActionsToHost, to_device
 from metta_puffer.native.worlds import Received, WorldGroups
 
 
@@ -141,10 +142,12 @@ class Rollout:
         """One group acts once; what that gives is added to `collected`."""
         arrived = self._held.pop(0) if self._held else self._recv(collected, stopwatch)
         actions = self._act(arrived, stopwatch)
-        collected.agent_steps += len(actions)
-        collected.env_steps += self._worlds_per_group
+        with stopwatch("forward"):  # where a GPU is still at it
+            sent = actions.numpy()
         with stopwatch("environment"):
-            self._worlds.send(arrived.group, actions.to("cpu", torch.int32).numpy())
+            self._worlds.send(arrived.group, sent)
+        collected.agent_steps += len(sent)
+        collected.env_steps += self._worlds_per_group
         self._next_group = (arrived.group + 1) % self._worlds.num_groups
 
     @torch.no_grad()
@@ -164,7 +167,7 @@ class Rollout:
     def _arrive(self, received: Received) -> Arrived:
         """Takes what the worlds sent to the device, rewards as the rules want them. Once for each `received`."""
         rules = self.plan.rules
-        rewards = torch.from_numpy(received.rewards).to(self._device, torch.float32)
+        rewards = to_device(received.rewards, self._device, torch.float32)
         if rules.reward_clamp is not None:
             rewards = rewards.clamp(-rules.reward_clamp, rules.reward_clamp)
         if rules.reward_centering is not None:
@@ -173,20 +176,20 @@ class Rollout:
             rewards = rewards - mean
         return Arrived(
             received.group,
-            torch.from_numpy(received.observations).to(self._device, non_blocking=True),
+            to_device(received.observations, self._device),
             rewards,
-            torch.from_numpy(received.terminals).to(self._device, torch.float32),
-            torch.from_numpy(received.truncations).to(self._device, torch.float32),
+            to_device(received.terminals, self._device, torch.float32),
+            to_device(received.truncations, self._device, torch.float32),
             self._taught(received),
         )
 
     def _taught(self, received: Received) -> Tensor | None:
         if received.teacher_actions is None or not len(self._terms):
             return None
-        return torch.from_numpy(received.teacher_actions).to(self._device, torch.int64)
+        return to_device(received.teacher_actions, self._device, torch.int64)
 
-    def _act(self, arrived: Arrived, stopwatch: Stopwatch) -> Tensor:
-        """Runs the policy on what arrived, stores it, and gives the actions int64 [n]."""
+    def _act(self, arrived: Arrived, stopwatch: Stopwatch) -> ActionsToHost:
+        """Runs the policy on what arrived, stores it, and gives the actions of the group."""
         group = arrived.group
         h, c, resets = self._state_before(arrived)
         state: dict[str, Any] = {"lstm_h": h, "lstm_c": c}
@@ -200,6 +203,7 @@ class Rollout:
                 led = self._terms.lead(advice, actions, self._generator)
                 if led is not actions:
                     actions, logprobs = led, evaluate(logits, led)[0]
+        on_their_way = ActionsToHost(actions)
         values = values.float().flatten()
         rewards, dones = self._rewards_and_dones(arrived)
         with stopwatch("copy"):
@@ -208,7 +212,7 @@ class Rollout:
         if self._recurrent:
             self.h[group], self.c[group] = state["lstm_h"], state["lstm_c"]
         self._last_values[group] = values
-        return actions
+        return on_their_way
 
     def _forward(self, observations: Tensor, state: dict[str, Any]) -> tuple[Tensor, Tensor]:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):

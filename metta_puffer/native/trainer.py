@@ -80,7 +80,8 @@ class NativeTrainer:
             resumed = _of_rank(resumed, ranks, str(self.newest_checkpoint))
         # Worlds of their own for every rank.
         worlds = plan.env.model_copy(update={"seed": plan.env.seed + ranks.rank * plan.env.envs})
-        self._worlds = open_worlds(worlds, env_factory, _logs(resumed, plan) if resumed else None)
+        logs = _logs(resumed, plan) if resumed else None
+        self._worlds = open_worlds(worlds, env_factory, logs, device=plan.device)
         driver = self._worlds.driver_env
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(plan.seed)
