@@ -31,6 +31,7 @@ from metta_puffer.native.stopwatch import Stopwatch
 from metta_puffer.native.update import DivergedError, Update, Updated
 from metta_puffer.native.worlds import EnvFactory, metta_env, open_worlds
 from metta_puffer.policies import build_policy
+from metta_puffer.tracking.initial_weights import record_initial_weights
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
 from metta_puffer.trainers import RunResult
 
@@ -127,6 +128,8 @@ class NativeTrainer:
         )
         if resumed:
             self._restore(resumed)
+        elif ranks.first:
+            record_initial_weights(self.policy, plan.run_dir)
         self._resumed = resumed
 
     def run(self, interrupted: Callable[[], bool]) -> RunResult:

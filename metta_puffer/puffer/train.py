@@ -19,6 +19,7 @@ from metta_puffer.puffer.measure import StageClock, environment_values, loss_val
 from metta_puffer.puffer.ranks import Ranks, joined_ranks
 from metta_puffer.puffer.trainer import log_this_round, open_trainer
 from metta_puffer.puffer.vecenv import open_vecenv
+from metta_puffer.tracking.initial_weights import record_initial_weights
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
 from metta_puffer.trainers import RunResult
 
@@ -61,6 +62,8 @@ class Run:
         self._checkpoint = saved.model_path if saved else None
         if saved:
             restore(trainer, saved)
+        elif ranks.first:
+            record_initial_weights(trainer.uncompiled_policy, plan.run_dir)
         if ranks.count > 1 and self.progress.epoch:  # the saved random streams are those of the first rank
             seed_everything(plan.seed + self.progress.epoch * ranks.count + ranks.rank)
         self._started = time.monotonic() - self.progress.wall_seconds
