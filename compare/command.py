@@ -45,6 +45,9 @@ def parser() -> argparse.ArgumentParser:
     budget.add_argument(
         "--total-gradient-updates", type=int, metavar="N", help="budget of each run in optimizer steps instead"
     )
+    budget.add_argument(
+        "--total-wall-seconds", type=float, metavar="S", help="budget of each run in seconds of wall-clock instead"
+    )
     result.add_argument("--out", type=Path, required=True, metavar="DIR", help="where runs and results go")
     result.add_argument("--resume", action="store_true", help="go on in DIR: finished runs stay, partial ones continue")
     result.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: physical cores)")
@@ -97,12 +100,17 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         if getattr(options, key) < 0:
             name = "--" + key.replace("_", "-")
             raise UserError("must not be negative", key=name, value=getattr(options, key), remedy="0 means none")
-    axis: BudgetAxis = "agent_steps" if options.total_gradient_updates is None else "gradient_updates"
+    budgets: dict[BudgetAxis, float | None] = {
+        "agent_steps": options.total_agent_steps,
+        "gradient_updates": options.total_gradient_updates,
+        "wall_seconds": options.total_wall_seconds,
+    }
+    ((axis, budget),) = ((axis, budget) for axis, budget in budgets.items() if budget is not None)
     request = Request(
         puffer=options.puffer,
         native=options.native,
         seeds=options.seeds,
-        budget=options.total_agent_steps if axis == "agent_steps" else options.total_gradient_updates,
+        budget=budget,
         axis=axis,
         out=options.out,
         engine=options.engine,
@@ -147,6 +155,7 @@ def compare(options: argparse.Namespace, console: Console) -> int:
             wanted,
             jobs=jobs,
             display=display,
+            evaluations=options.evaluations,
             evaluation_episodes=episodes,
             wandb_group=group,
             enough=stop.enough if stop else lambda: False,

@@ -58,6 +58,7 @@ def run_all(
     *,
     jobs: int,
     display: Display,
+    evaluations: int = 0,
     evaluation_episodes: int = 0,
     wandb_group: str | None = None,
     enough: Callable[[], bool] = lambda: False,
@@ -66,7 +67,8 @@ def run_all(
 
     Returns whether it came to the end, True, or was asked to stop, False.
     """
-    options = ["--evaluation-episodes", str(evaluation_episodes)]
+    options = ["--jobs", str(jobs), "--evaluations", str(evaluations)]
+    options += ["--evaluation-episodes", str(evaluation_episodes)]
     if wandb_group is not None:
         options += ["--wandb-group", wandb_group]
     views = [RunView(run) for run in runs]

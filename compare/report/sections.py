@@ -132,11 +132,13 @@ def _curves(results: Results) -> str:
     keys = "".join(f"<span>{_arm_key(results, index)}</span>" for index in range(len(results.arms)))
     if results.random_score is not None:
         keys += '<span><span class="key random"></span>random policy</span>'
+    crowded = f'<p class="warning">{escape(results.shared_cores)}</p>' if results.shared_cores else ""
     body = (
         f'<div class="controls">{measures}</div>'
         f'<div class="controls">{choices("axis", "horizontal axis", axes)}{choices("band", "band", bands)}'
         '<label><input type="checkbox" id="seeds" checked> single seeds</label></div>'
         f'<div class="controls">{keys}</div><div class="chart" id="chart"><div class="tip" id="tip" hidden></div></div>'
+        + crowded
     )
     return section(
         "curves",
@@ -282,9 +284,10 @@ def _differences(results: Results) -> str:
     return section(
         "differences",
         "What differs between the arms",
-        "Read from the two plans. A difference in score is due to all of these together, unless the arms differ in "
-        "one only.",
-        body or "<p>Nothing: the plans are equal.</p>",
+        "Read from the two plans and from what the runs recorded. A difference in score is due to all of these "
+        "together, unless the arms differ in one only.",
+        f"<h3>Initial weights</h3><p>{escape(results.same_start.sentence)}</p>"
+        + (body or "<h3>Settings</h3><p>Nothing: the plans are equal.</p>"),
     )
 
 
