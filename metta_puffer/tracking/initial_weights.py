@@ -1,4 +1,4 @@
-"""With which weights a run began: a digest of every tensor, written once, so that runs can be checked for equal starts."""
+"""The weights a run began with: a digest of every tensor, written once, so that equal starts can be checked."""
 
 import hashlib
 import json
