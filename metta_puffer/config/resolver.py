@@ -7,6 +7,7 @@ from typing import Any
 from metta_puffer.config.arithmetic import gradient_updates, total_epochs
 from metta_puffer.config.loading import load_native, load_puffer, raise_unread
 from metta_puffer.config.machine import Machine
+from metta_puffer.config.native_model import Trainer
 from metta_puffer.config.native_sizes import native_sizes
 from metta_puffer.config.plan import BatchPlan, EnvPlan, LossPlan, OptimizerPlan, PolicyPlan, RulesPlan, RunPlan
 from metta_puffer.config.problems import raise_any
@@ -14,7 +15,7 @@ from metta_puffer.config.puffer_sizes import PUBLISHED_AGENTS_PER_ENV, puffer_si
 from metta_puffer.config.settings import Loaded
 from metta_puffer.config.sizes import Sizes
 
-__all__ = ["Machine", "load_native", "load_puffer", "resolve_native", "resolve_puffer"]
+__all__ = ["Machine", "load_native", "load_puffer", "loss_plan", "resolve_native", "resolve_puffer", "rules_plan"]
 
 NO_OVERRIDES: Mapping[str, Any] = {}
 PUFFER_POLICY_ALIASES = {"Policy": "fast"}  # the name PufferLib's own ini files use for its Metta policy
@@ -140,14 +141,10 @@ def resolve_native(
         ),
         batch=_batch(sizes),
         optimizer=OptimizerPlan(**trainer.optimizer.model_dump()),
-        loss=LossPlan(
-            **trainer.ppo.model_dump(),
-            **trainer.vtrace.model_dump(),
-            **trainer.prioritized_experience_replay.model_dump(),
-        ),
+        loss=loss_plan(trainer),
         schedules=tuple(trainer.schedules),
         losses=tuple(trainer.losses),
-        rules=RulesPlan(**{name: getattr(trainer, name) for name in RulesPlan.model_fields}),
+        rules=rules_plan(trainer),
         policy=PolicyPlan(name=config.policy.name, recurrent=config.policy.recurrent, options=config.policy.options),
         seed=config.seed,
         device=_device(config.device, machine),
@@ -163,6 +160,18 @@ def resolve_native(
             "scale_batches_by_world_size": trainer.scale_batches_by_world_size,
         },
     )
+
+
+def loss_plan(trainer: Trainer) -> LossPlan:
+    return LossPlan(
+        **trainer.ppo.model_dump(),
+        **trainer.vtrace.model_dump(),
+        **trainer.prioritized_experience_replay.model_dump(),
+    )
+
+
+def rules_plan(trainer: Trainer) -> RulesPlan:
+    return RulesPlan(**{name: getattr(trainer, name) for name in RulesPlan.model_fields})
 
 
 def _batch(sizes: Sizes) -> BatchPlan:

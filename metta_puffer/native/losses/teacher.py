@@ -1,14 +1,12 @@
 """A trained policy beside the one that learns, asked in the rollout."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from metta_puffer.config.loss_options import KEY
-from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
 from metta_puffer.native import checkpoints
 from metta_puffer.native.losses.term import Context, Moment
@@ -27,8 +25,7 @@ class Teacher:
 
     def __init__(self, context: Context, loss: str, location: str, every_epochs: int | None = None) -> None:
         self._context, self._key, self._every_epochs = context, f"{KEY} {loss}.teacher", every_epochs
-        named = checkpoints.resolve(location)
-        self._versions = [named] if every_epochs is None else checkpoints.versions(named.parent)
+        self._versions = [checkpoints.resolve(location)] if every_epochs is None else checkpoints.resolve_all(location)
         self._memory: dict[str, Tensor] = {}  # "h/GROUP", "c/GROUP"
         self.begin(0)
 
@@ -39,15 +36,15 @@ class Teacher:
         if getattr(self, "version", None) != version:
             self.version, self._policy = version, self._load(version)
 
-    def _load(self, version: Path) -> nn.Module:
+    def _load(self, version: str) -> nn.Module:
         checkpoint = checkpoints.load(version)
         try:
-            policy = build_policy(RunPlan.model_validate(checkpoint.state["plan"]).policy, self._context.driver_env)
+            policy = build_policy(checkpoints.plan_of(checkpoint, version).policy, self._context.driver_env)
             policy.load_state_dict(checkpoint.weights)
-        except (KeyError, ValueError, RuntimeError) as error:
+        except RuntimeError as error:
             raise UserError(
                 f"this teacher does not fit the environment ({str(error).splitlines()[0]})",
-                file=str(version),
+                file=version,
                 key=self._key,
                 remedy="name a checkpoint that was trained on the same game",
             ) from error
