@@ -1,7 +1,7 @@
 """MettaPufferEnv: worlds of one game as a PufferLib-native environment."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from metta_puffer.errors import UserError, did_you_mean
 from metta_puffer.games import game_options as options_of
 from metta_puffer.games import make_game
 from metta_puffer.games.options import check_whole_number
+
+if TYPE_CHECKING:
+    from metta_puffer.env_supervisor import Supervisor
 
 DEFAULT_ENGINE: EngineName = "native"
 
@@ -48,6 +51,8 @@ class MettaPufferEnv(PufferEnv):
     * map_pool (0): how many maps the episodes share; 0 gives every episode a fresh map. Fresh maps are built one
       episode ahead in a thread beside the native engine; a game whose episodes are short against its map building
       (6 to 28 ms a map) is faster with a pool.
+    * supervisor (None): a scripted mettagrid policy, by name or class path, that writes into PufferLib's
+      `teacher_actions` what it would do; `gives_teacher_actions` says whether there is one. It acts on nothing.
 
     observations uint8 [agents, tokens, 3]; rewards float32, terminals and truncations bool [agents]; actions int32
     [agents]: noop, then the moves in the game's order. In games with vibes `single_transport_action_space` also takes
@@ -74,6 +79,7 @@ class MettaPufferEnv(PufferEnv):
         map_pool: int = 0,
         first_world: int = 0,
         num_groups: int = 1,
+        supervisor: str | None = None,
         **game_options: Any,
     ) -> None:
         _check_choice("episode_seeds", episode_seeds, get_args(EpisodeSeeds))
@@ -115,6 +121,10 @@ class MettaPufferEnv(PufferEnv):
         else:
             self._seeds = FixedSeeds(seed, num_worlds, getattr(self.config.game.map_builder, "seed", None) or 0)
         self._same_step = autoreset == "same_step"
+        self.gives_teacher_actions = supervisor is not None
+        self._supervisor: Supervisor | None = None
+        if supervisor is not None:
+            self._supervisor = _make_supervisor(supervisor, self.config, num_worlds)
         self._desync_ends = _desync_ends(desync_episodes, self.config, seed - first_world, first_world + num_worlds)[
             first_world:
         ]
@@ -156,6 +166,7 @@ class MettaPufferEnv(PufferEnv):
             if self._desync_ends[world]:
                 self._batch.end_early(world, int(self._desync_ends[world]))
         self._batch.take_ended()
+        self._advise(range(self.num_worlds))
         self._begun = True
         return self.observations, []
 
@@ -171,6 +182,7 @@ class MettaPufferEnv(PufferEnv):
             self._ended.remove(world)
         self._seeds.seek(world, episode)
         self._begin_episode(world)
+        self._advise(range(world, world + 1))
 
     def step(
         self, actions: npt.NDArray[Any]
@@ -203,8 +215,7 @@ class MettaPufferEnv(PufferEnv):
         """
         if not self._begun:
             raise RuntimeError("call reset() before step_async()")
-        first = group * self._worlds_per_group
-        self._begin_after_ended(range(first, first + self._worlds_per_group))
+        self._begin_after_ended(self._worlds_of(group))
         rows = self.group_rows(group)
         self._codec.decode(actions, self._engine_actions[rows], self._vibe_actions[rows])
         self._batch.step_async(group)
@@ -230,14 +241,28 @@ class MettaPufferEnv(PufferEnv):
             if self._same_step:  # the batch has begun the next episode already
                 self._seeds.next(ended.world)
                 self._batch.set_next_episode(ended.world, *self._seeds.upcoming(ended.world))
+                if self._supervisor:
+                    self._supervisor.begin(ended.world)
             else:
                 self._ended.append(ended.world)
+        self._advise(self._worlds_of(group))
         return info
+
+    def _worlds_of(self, group: int | None) -> range:
+        if group is None:
+            return range(self.num_worlds)
+        return range(group * self._worlds_per_group, (group + 1) * self._worlds_per_group)
+
+    def _advise(self, worlds: range) -> None:
+        if self._supervisor:
+            self._supervisor.advise(worlds, self.observations, self.teacher_actions)
 
     def _begin_episode(self, world: int) -> None:
         self._batch.begin_episode(world, *self._seeds.next(world))
         if self._same_step:
             self._batch.set_next_episode(world, *self._seeds.upcoming(world))
+        if self._supervisor:
+            self._supervisor.begin(world)
 
     def render(self, world: int = 0) -> str:
         """The world's map as text, one symbol a cell."""
@@ -251,7 +276,7 @@ class MettaPufferEnv(PufferEnv):
 
 
 def _make_config(game: str | MettaGridConfig, num_agents: int | None, options: dict[str, Any]) -> MettaGridConfig:
-    own = ("desync_episodes", "episode_seeds", "autoreset", "map_pool", "first_world", "num_groups")
+    own = ("desync_episodes", "episode_seeds", "autoreset", "map_pool", "first_world", "num_groups", "supervisor")
     known = options_of(game) if isinstance(game, str) else {}
     for name, value in options.items():
         if name not in known:
@@ -272,6 +297,12 @@ def _make_config(game: str | MettaGridConfig, num_agents: int | None, options: d
             remedy="leave num_agents out, or change the config",
         )
     return game.model_copy(deep=True)
+
+
+def _make_supervisor(name: str, config: MettaGridConfig, num_worlds: int) -> "Supervisor":
+    from metta_puffer.env_supervisor import Supervisor
+
+    return Supervisor(name, config, num_worlds)
 
 
 def _desync_ends(wanted: bool, config: MettaGridConfig, seed: int, worlds: int) -> npt.NDArray[np.int64]:
