@@ -15,7 +15,7 @@ from metta_puffer.config.sides import Side, native_side, puffer_side
 
 MACHINE = Machine(physical_cores=64, logical_cpus=128, gpus=1)
 WORKERS = 16
-FILES = "--puffer configs/puffer/metta.ini --native configs/native/metta.yaml"
+FILES = "--puffer-loop stock --puffer configs/puffer/metta.ini --native configs/native/metta.yaml"
 AS_UPSTREAM = f"{FILES} --native-agents 3 --workers 16 --cores 64 --native-trainer 2025-07"
 SCALE = (
     "metta-audit scale --native configs/native/metta.yaml --agents 3,4,8,24 --workers 16 --cores 64 "
@@ -40,7 +40,8 @@ class Claim:
 
 
 def published_puffer() -> Side:
-    return puffer_side(load_puffer(CONFIGS / "puffer" / "metta.ini", {"vec.num_workers": WORKERS}), MACHINE, agents=64)
+    loaded = load_puffer(CONFIGS / "puffer" / "metta.ini", {"vec.num_workers": WORKERS})
+    return puffer_side(loaded, MACHINE, agents=64, loop="stock")
 
 
 def published_native(agents: int = 3, **overrides: Any) -> Side:

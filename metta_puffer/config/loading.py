@@ -221,7 +221,7 @@ def _load(
         reason = reason or next(
             (why for name, why in dead.items() if bare == name or bare.startswith(f"{name}.")), None
         )
-        if reason is not None:
+        if reason is not None and key not in fields:
             unread.append(Unread(key, entry, True, f" {reason[0].upper()}{reason[1:]}."))
         elif _closed(key, fields, open_sections):
             unread.append(Unread(key, entry, False, did_you_mean(key, fields)))

@@ -18,7 +18,6 @@ from metta_puffer.config.sizes import Sizes
 __all__ = ["Machine", "load_native", "load_puffer", "loss_plan", "resolve_native", "resolve_puffer", "rules_plan"]
 
 NO_OVERRIDES: Mapping[str, Any] = {}
-PUFFER_POLICY_ALIASES = {"Policy": "fast"}  # the name PufferLib's own ini files use for its Metta policy
 
 
 def resolve_puffer(
@@ -84,9 +83,9 @@ def resolve_puffer(
             reset_state_on_done=False,
         ),
         policy=PolicyPlan(
-            name=PUFFER_POLICY_ALIASES.get(config.base.policy_name, config.base.policy_name),
+            name=config.base.policy,
             recurrent=config.base.rnn_name is not None,
-            options={**config.policy.options, **config.rnn.options},
+            options=config.policy_options,
         ),
         seed=train.seed,
         device=_device(train.device, machine),
@@ -94,6 +93,7 @@ def resolve_puffer(
         compile=train.compile,
         run_dir=run_dir,
         checkpoint_interval_epochs=train.checkpoint_interval,
+        checkpoint_on_failure=train.checkpoint_on_failure,
         notes=_notes(loaded, sizes),
         extra={
             "env_name": config.base.env_name,
@@ -153,6 +153,8 @@ def resolve_native(
         run_dir=run_dir,
         checkpoint_interval_epochs=config.checkpoint.checkpoint_interval,
         checkpoint_keep=config.checkpoint.keep,
+        checkpoint_on_failure=config.checkpoint.on_failure,
+        initial_policy=trainer.initial_policy,
         notes=_notes(loaded, sizes),
         extra={
             "compile_mode": trainer.compile_mode,
