@@ -138,6 +138,9 @@ def _curves(results: Results) -> str:
         f'<div class="controls">{choices("axis", "horizontal axis", axes)}{choices("band", "band", bands)}'
         '<label><input type="checkbox" id="seeds" checked> single seeds</label></div>'
         f'<div class="controls">{keys}</div><div class="chart" id="chart"><div class="tip" id="tip" hidden></div></div>'
+        '<div class="controls saving"><span>Save what is shown:</span>'
+        + "".join(f'<button type="button" data-save="{kind}">{kind.upper()}</button>' for kind in ("csv", "png", "svg"))
+        + "<span>curves.csv beside this page has every point.</span></div>"
         + crowded
     )
     return section(
