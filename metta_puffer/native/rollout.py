@@ -62,6 +62,9 @@ class Rollout:
     ) -> None:
         self.plan, self._worlds, self._policy, self._experience = plan, worlds, policy, experience
         self._terms, self._generator = terms, generator
+        acting: Any = policy.forward_eval
+        # Never as CUDA graphs: the next group's pass would overwrite the recurrent state that this one's has given.
+        self._forward_eval = torch.compile(acting) if plan.compile else acting
         self._device = torch.device(plan.device)
         self._recurrent = experience.initial_h is not None
         self._worlds_per_group = plan.env.envs_per_forward
@@ -216,7 +219,8 @@ class Rollout:
 
     def _forward(self, observations: Tensor, state: dict[str, Any]) -> tuple[Tensor, Tensor]:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            return self._policy.forward_eval(observations, state)  # type: ignore[operator]
+            logits, values = self._forward_eval(observations, state)
+        return logits, values
 
     def _state_before(self, arrived: Arrived) -> tuple[Tensor | None, Tensor | None, Tensor]:
         """Recurrent state [n, hidden] with which the group reads its observation, and where it was zeroed [n]."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from metta_puffer.config.plan import RunPlan
-from metta_puffer.errors import UserError
+from metta_puffer.errors import UserError, did_you_mean
 from metta_puffer.native import checkpoints
 from metta_puffer.native.checkpoints import Checkpoint
 from metta_puffer.native.distributed import RankLostError, Ranks, open_ranks
@@ -109,7 +109,8 @@ class NativeTrainer:
             device=device,
             advice=self.losses.advice,
         )
-        acting = torch.compile(self.policy) if plan.compile else self.policy
+        mode = plan.extra.get("compile_mode", "default")
+        trained_policy = torch.compile(self.policy, mode=mode) if plan.compile else self.policy
         self._rollout = Rollout(
             plan,
             self._worlds,
@@ -120,7 +121,7 @@ class NativeTrainer:
         )
         self._update = Update(
             plan,
-            acting,  # type: ignore[arg-type]
+            trained_policy,  # type: ignore[arg-type]
             terms=self.losses,
             optimizer=self.optimizer,
             generator=self._generators["minibatches"],
@@ -364,6 +365,14 @@ def _check(plan: RunPlan) -> None:
             key="trainer.batch_size",
             value=plan.batch.batch_size,
             remedy=f"use at least {plan.env.total_agents * plan.batch.bptt_horizon} (agents x bptt_horizon)",
+        )
+    mode = plan.extra.get("compile_mode", "default")
+    if plan.compile and mode not in (modes := list(torch._inductor.list_mode_options())):
+        raise UserError(
+            f"torch.compile has no such mode.{did_you_mean(mode, modes)}",
+            key="trainer.compile_mode",
+            value=mode,
+            remedy=f"use one of {', '.join(modes)}",
         )
     if plan.device.startswith("cuda") and not torch.cuda.is_available():
         raise UserError("no CUDA device here", key="device", value=plan.device, remedy="use device = cpu")
