@@ -1,4 +1,4 @@
-"""One run in a process of its own: `python -m compare.worker RUN_DIR --parent PID`.
+"""One run in a process of its own: `python -m compare.worker RUN_DIR`.
 
 Exit status: 0 finished, 2 unusable input, 130 stopped on request (resumable), anything else a failure.
 """
@@ -88,14 +88,15 @@ def work(directory: Path, options: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m compare.worker", description=__doc__)
     parser.add_argument("run_dir", type=Path)
-    parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--jobs", type=int, default=1, help="runs that go on beside each other, this one included")
+    parser.add_argument("--parent", type=int, help="process that starts it, to stop with; none under a scheduler")
+    parser.add_argument("--jobs", type=int, help="runs that share this machine, this one included")
     parser.add_argument("--evaluations", type=int, default=0)
     parser.add_argument("--evaluation-episodes", type=int, default=0)
     parser.add_argument("--wandb-group")
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell hands it down ignored
-    die_with(arguments.parent)
+    if arguments.parent is not None:
+        die_with(arguments.parent)
     try:
         return work(arguments.run_dir, arguments)
     except UserError as error:

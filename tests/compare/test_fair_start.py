@@ -7,7 +7,7 @@ import pytest
 from compare.plan import Request, plan_runs
 from metta_puffer import env as env_module
 from metta_puffer.tracking.initial_weights import read_initial_weights
-from metta_puffer.tracking.jsonl import JsonlSink
+from metta_puffer.tracking.jsonl import JsonlSink, read_records
 from metta_puffer.trainers import get_trainer
 from tests.compare.configs import write_configs
 
@@ -84,6 +84,17 @@ def test_equal_seeds_give_both_trainers_the_same_initial_weights(tmp_path):
     train(other)
     again = read_initial_weights(other.dir)
     assert again and again.keys() == native.keys() and again != native
+
+
+def test_a_limit_of_time_ends_the_run_with_its_round_and_counts_on_when_resumed(tmp_path):
+    for run in short_runs(tmp_path):
+        plan = run.plan.model_copy(update={"total_wall_seconds": 1e-9})
+        for _ in range(2):
+            with JsonlSink(run.metrics) as sink:
+                result = get_trainer(plan.trainer)(plan, sink)
+            assert (result.status, result.epochs) == ("finished", 1)
+        assert [record.epoch for record in read_records(run.metrics)] == [1]
+        assert result.agent_steps < plan.batch.total_timesteps
 
 
 def test_a_resumed_run_keeps_the_digests_of_its_beginning(tmp_path):
