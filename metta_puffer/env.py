@@ -9,7 +9,8 @@ from gymnasium.spaces import Box, Discrete
 from mettagrid.config.mettagrid_config import MettaGridConfig
 from pufferlib import PufferEnv
 
-from metta_puffer.engine import EngineName, WorldBatch, WorldBuffers, open_batch
+from metta_puffer.engine import WorldBatch, WorldBuffers, open_batch
+from metta_puffer.engines import DEFAULT_ENGINE, EngineName
 from metta_puffer.env_actions import ActionCodec
 from metta_puffer.env_episodes import episode_info, expected_agent_stats
 from metta_puffer.env_seeds import DerivedSeeds, EpisodeSeeds, FixedSeeds, SeedRule
@@ -20,8 +21,6 @@ from metta_puffer.games.options import check_whole_number
 
 if TYPE_CHECKING:
     from metta_puffer.env_supervisor import Supervisor
-
-DEFAULT_ENGINE: EngineName = "native"
 
 Autoreset = Literal["same_step", "upstream"]
 RENDER_MODES = (None, "auto", "ansi")

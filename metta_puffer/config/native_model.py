@@ -7,12 +7,13 @@ from pydantic import Field
 from metta_puffer.config.kinds import Count, Index, Kind, NotNegative, Positive, Share, Switch, Text
 from metta_puffer.config.plan import LossTermPlan, SchedulePlan
 from metta_puffer.config.puffer_model import OpenSection, Section
+from metta_puffer.engines import EngineName
 
 
 class Env(OpenSection):
     game: Text = Field(description="name of the world, see metta_puffer.games")
     num_agents: Count = Field(description="agents of one world")
-    engine: Literal["native", "published"] = Field(description="which engine steps the worlds")
+    engine: EngineName = Field(description="which engine steps the worlds")
 
 
 class Policy(OpenSection):

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from metta_puffer.engines import DEFAULT_ENGINE, EngineName
+
 TrainerName = Literal["puffer", "native"]
-EngineName = Literal["native", "published"]
 
 
 class Frozen(BaseModel):
@@ -21,7 +22,7 @@ class EnvPlan(Frozen):
 
     game: str
     game_options: dict[str, Any] = {}
-    engine: EngineName = "native"
+    engine: EngineName = DEFAULT_ENGINE
     agents_per_env: int  # of one environment object: agents of a world times worlds_per_env
     envs: int  # environment objects really built, not the number asked for
     worlds_per_env: int = 1  # worlds that one environment object steps (num_worlds of MettaPufferEnv)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from metta_puffer.config.kinds import Count, Index, NotNegative, Positive, Share, Switch, Text
+from metta_puffer.engines import DEFAULT_ENGINE, EngineName
 
 Auto = Literal["auto"]
 POLICY_ALIASES = {"Policy": "fast"}  # the name PufferLib's own ini files use for its Metta policy
@@ -64,7 +65,7 @@ class Env(OpenSection):
     game: Text = Field("arena", description="name of the world, see metta_puffer.games")
     num_agents: Count | None = Field(None, description="agents of one world")
     num_worlds: Count = Field(1, description="worlds stepped by one environment object")
-    engine: Literal["native", "published"] = Field("native", description="which engine steps the worlds")
+    engine: EngineName = Field(DEFAULT_ENGINE, description="which engine steps the worlds")
 
 
 class Open(OpenSection):

@@ -2,18 +2,19 @@
 
 from importlib import import_module
 from types import ModuleType
-from typing import Literal
 
 from mettagrid.config.mettagrid_config import MettaGridConfig
 
 from metta_puffer.engine.batch import EndedEpisode, WorldBatch, WorldBuffers
 from metta_puffer.engine.errors import UnsupportedGame
 from metta_puffer.engine.world import World
+from metta_puffer.engines import DEFAULT_ENGINE, ENGINES, EngineName
 from metta_puffer.errors import UserError, did_you_mean
 
 __all__ = [
     "ENGINES",
     "EndedEpisode",
+    "EngineName",
     "UnsupportedGame",
     "World",
     "WorldBatch",
@@ -22,9 +23,6 @@ __all__ = [
     "open_batch",
     "open_world",
 ]
-
-EngineName = Literal["native", "published"]
-ENGINES: tuple[EngineName, ...] = ("native", "published")
 
 
 def check_engine(engine: str) -> None:
@@ -42,7 +40,7 @@ def open_world(
     config: MettaGridConfig,
     grid: list[list[str]] | None = None,
     seed: int = 0,
-    engine: EngineName = "native",
+    engine: EngineName = DEFAULT_ENGINE,
 ) -> World:
     """One world at its first observation.
 
@@ -64,7 +62,7 @@ def open_batch(
     config: MettaGridConfig,
     worlds: int,
     buffers: WorldBuffers,
-    engine: EngineName = "native",
+    engine: EngineName = DEFAULT_ENGINE,
     num_threads: int = 1,
     *,
     map_pool: int = 0,
