@@ -173,7 +173,8 @@ void Batch::leave_threads_to_parent() {
     static_cast<void>(new std::shared_ptr<Job>(std::move(jobs_[group])));
     for (std::size_t world = first_world(group); world < first_world(group + 1); ++world) {
       static_cast<void>(new Slot(std::move(slots_[world])));
-      slots_[world] = Slot{};
+      Slot failed;
+      slots_[world] = std::move(failed);
       slots_[world].failure = WorldFailure{static_cast<std::uint32_t>(world), 0, kNoAgent,
                                            "was stepping when this process was forked from the one that stepped it"};
     }
