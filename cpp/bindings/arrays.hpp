@@ -3,7 +3,6 @@
 
 #include <pybind11/numpy.h>
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -34,8 +33,7 @@ T* array_data(const pybind11::array& array, const char* name, const std::vector<
     for (std::size_t i = 0; i < shape.size(); ++i) expected += (i ? ", " : "") + std::to_string(shape[i]);
     throw py::value_error(std::string(name) + " has shape " + shape_text(array) + ", expected (" + expected + ")");
   }
-  // Of an array that holds an int32 at an odd address numpy reads bytes; the engine would read words.
-  if (reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) != 0) {
+  if (!(array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_)) {
     throw py::value_error(std::string(name) + " is not aligned");
   }
   if (!(array.flags() & py::array::c_style)) throw py::value_error(std::string(name) + " must be C-contiguous");
