@@ -1,4 +1,4 @@
-"""Every array that the engine reads or writes in place, spoilt in every way that numpy has: refused, and nothing touched."""
+"""Every array that the engine reads or writes in place, spoilt in every way that numpy has: refused and untouched."""
 
 import random
 from collections.abc import Callable
@@ -179,16 +179,9 @@ def test_actions_of_an_environment(actions: Array, vibes: bool) -> None:
 
 @pytest.mark.parametrize(
     ("agent", "amounts"),
-    [
-        (AGENTS, {0: 1}),
-        (-1, {0: 1}),
-        (2**32, {0: 1}),
-        (0, {200: 1}),
-        (0, {-1: 1}),
-        (0, {256: 1}),
-        (0, {0: -1}),
-        (0, {0: 65536}),
-    ],
+    [(agent, {0: 1}) for agent in (AGENTS, -1, 2**32)]
+    + [(0, {resource: 1}) for resource in (200, -1, 256)]
+    + [(0, {0: amount}) for amount in (-1, 65536)],
     ids=str,
 )
 def test_inventories_set_by_ids_that_are_none(game: Any, agent: int, amounts: dict[int, int]) -> None:
