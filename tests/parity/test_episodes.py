@@ -64,6 +64,7 @@ GAMES: dict[str, Callable[[], MettaGridConfig]] = {
     "arena of 24": lambda: make_game("arena", 24),
     "navigation of 2": lambda: make_game("navigation", 2),
 } | {f"zoo {name}": lambda name=name: zoo_config(name) for name in ZOO}
+EVERY_GAME = [pytest.param(game, marks=pytest.mark.long if "24" in game else ()) for game in GAMES]
 
 
 def game_config(game: str) -> MettaGridConfig:
@@ -116,7 +117,7 @@ def beside_upstream(game: str, progress: Progress) -> tuple[str, int]:
     return "", ended
 
 
-@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("game", EVERY_GAME)
 def test_upstreams_episodes_in_a_row(oracle: Oracle, game: str) -> None:
     different, ended = oracle.call(beside_upstream, game)
     assert different == ""
@@ -166,7 +167,7 @@ def beside_published_worlds(game: str, progress: Progress) -> tuple[str, list[in
     return "", ended
 
 
-@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("game", EVERY_GAME)
 def test_every_episode_is_a_published_world_of_its_own(oracle: Oracle, game: str) -> None:
     different, ended = oracle.call(beside_published_worlds, game)
     assert different == ""
