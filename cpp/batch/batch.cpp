@@ -1,6 +1,7 @@
 #include "batch/batch.hpp"
 
 #include <algorithm>
+#include <exception>
 
 #include <unistd.h>
 
@@ -50,7 +51,15 @@ EpisodeSummary summarise(const World& world, std::size_t index) {
 }  // namespace
 
 Batch::Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups)
-    : game_(std::move(game)), slots_(worlds), threads_(threads), groups_(groups), jobs_(groups) {}
+    : game_(std::move(game)),
+      slots_(worlds),
+      threads_(std::min(threads, worlds)),  // more would have nothing to do
+      groups_(groups),
+      jobs_(groups) {}
+
+Batch::~Batch() {
+  if (forked()) leave_threads_to_parent();
+}
 
 Buffers Batch::rows_of(std::size_t world) const {
   const std::size_t first = world * game_->num_agents;
@@ -70,7 +79,12 @@ void Batch::start(std::size_t index, const Episode& episode) {
   Slot& slot = slots_[index];
   slot.running = slot.over = false;  // stays still when the construction fails
   slot.ends_early = 0;
-  construct_world(slot.world, game_, *episode.map, episode.seed);
+  try {
+    construct_world(slot.world, game_, *episode.map, episode.seed);
+  } catch (...) {
+    slot.world.game.reset();  // half made: nobody may look at it
+    throw;
+  }
   // A published world observes once when made and once more when it is given these buffers: the second observation
   // counts its tokens again and draws the random numbers of its values again.
   attach_buffers(slot.world, rows_of(index));
@@ -148,8 +162,27 @@ void Batch::step_slot(std::size_t index) {
   }
 }
 
+bool Batch::forked() const { return pool_ && pool_owner_ != ::getpid(); }
+
+// The pool's threads did not come along, its locks are as they happened to be, and what a thread was changing stands
+// half changed: all of that is left alone for good.
+void Batch::leave_threads_to_parent() {
+  static_cast<void>(pool_.release());
+  for (std::size_t group = 0; group < groups_; ++group) {
+    if (!jobs_[group]) continue;
+    static_cast<void>(new std::shared_ptr<Job>(std::move(jobs_[group])));
+    for (std::size_t world = first_world(group); world < first_world(group + 1); ++world) {
+      static_cast<void>(new Slot(std::move(slots_[world])));
+      Slot failed;
+      slots_[world] = std::move(failed);
+      slots_[world].failure = WorldFailure{static_cast<std::uint32_t>(world), 0, kNoAgent,
+                                           "was stepping when this process was forked from the one that stepped it"};
+    }
+  }
+}
+
 ThreadPool& Batch::pool() {
-  if (pool_ && pool_owner_ != ::getpid()) pool_.release();  // its threads stayed in the parent: nothing to join
+  if (forked()) leave_threads_to_parent();
   if (!pool_) {
     pool_ = std::make_unique<ThreadPool>(threads_);
     pool_owner_ = ::getpid();
@@ -163,7 +196,15 @@ void Batch::step() {
     return;
   }
   for (std::size_t group = 0; group < groups_; ++group) step_async(group);
-  for (std::size_t group = 0; group < groups_; ++group) wait(group);
+  std::exception_ptr error;
+  for (std::size_t group = 0; group < groups_; ++group) {
+    try {
+      wait(group);
+    } catch (...) {  // the other groups still have to be waited for
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
 }
 
 void Batch::step_async(std::size_t group) {
@@ -172,17 +213,17 @@ void Batch::step_async(std::size_t group) {
   // Few enough tasks to keep the counter quiet, enough of them that no thread idles at the end.
   const std::size_t tasks = std::min(count, threads_ * 8);
   if (tasks == 0) return;
-  jobs_[group] = std::make_shared<Job>(tasks, [this, first, count, tasks](std::size_t task) {
+  auto job = std::make_shared<Job>(tasks, [this, first, count, tasks](std::size_t task) {
     const std::size_t end = first + (task + 1) * count / tasks;
     for (std::size_t world = first + task * count / tasks; world < end; ++world) step_slot(world);
   });
-  pool().submit(jobs_[group]);
+  pool().submit(job);
+  jobs_[group] = std::move(job);
 }
 
 void Batch::wait(std::size_t group) {
-  if (!jobs_[group]) return;
-  jobs_[group]->wait();
-  jobs_[group].reset();
+  if (forked()) leave_threads_to_parent();
+  if (const std::shared_ptr<Job> job = std::move(jobs_[group])) job->wait();
 }
 
 std::pair<std::size_t, std::size_t> Batch::worlds_of(std::optional<std::size_t> group) const {

@@ -42,6 +42,9 @@ struct WorldFailure {
 class Batch {
  public:
   Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups);
+  ~Batch();
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
 
   // Rows of all worlds, one after the other. No world runs before its first begin_episode.
   void attach(const Buffers& buffers);
@@ -57,6 +60,7 @@ class Batch {
 
   void step();                         // all worlds, and returns when they are done
   void step_async(std::size_t group);  // returns at once
+  // Until the group has stepped. In a process forked meanwhile its worlds have failed instead.
   void wait(std::size_t group);
 
   // Episodes that ended, and worlds that failed, since the last call; in world order, of one group or of all.
@@ -92,6 +96,8 @@ class Batch {
   void run_one_step(std::size_t world);
   void turn_over(std::size_t world);
   ThreadPool& pool();
+  bool forked() const;  // whether this process is a child of the one whose threads the pool's are
+  void leave_threads_to_parent();
 
   std::shared_ptr<const Game> game_;
   std::vector<Slot> slots_;

@@ -1,11 +1,20 @@
 #include "batch/thread_pool.hpp"
 
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
 namespace metta {
 
 void Job::work() {
   std::size_t finished = 0;
   for (std::size_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) {
-    task_(i);
+    try {
+      task_(i);
+    } catch (...) {  // nothing may leave a thread, and the tasks after this one still have to be done
+      const std::lock_guard lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+    }
     ++finished;
   }
   if (finished > 0 && done_.fetch_add(finished) + finished == count_) {
@@ -17,13 +26,23 @@ void Job::work() {
 void Job::wait() {
   std::unique_lock lock(mutex_);
   finished_.wait(lock, [this] { return done_.load() == count_; });
+  if (error_) std::rethrow_exception(error_);
 }
 
 ThreadPool::ThreadPool(std::size_t threads) {
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  try {
+    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  } catch (const std::system_error& error) {
+    const std::string started = std::to_string(threads_.size());
+    stop();
+    throw std::runtime_error("num_threads: only " + started + " of " + std::to_string(threads) +
+                             " threads could be started (" + error.what() + ")");
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

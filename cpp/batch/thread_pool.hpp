@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,7 +21,7 @@ class Job {
   Job(std::size_t count, std::function<void(std::size_t)> task) : count_(count), task_(std::move(task)) {}
 
   void work();  // takes tasks until none is left
-  void wait();  // until all of them are done
+  void wait();  // until all of them are done; rethrows what the first failed one threw
   bool taken() const { return next_.load(std::memory_order_relaxed) >= count_; }
 
  private:
@@ -30,11 +31,12 @@ class Job {
   std::atomic<std::size_t> done_{0};
   std::mutex mutex_;
   std::condition_variable finished_;
+  std::exception_ptr error_;
 };
 
 class ThreadPool {
  public:
-  explicit ThreadPool(std::size_t threads);
+  explicit ThreadPool(std::size_t threads);  // std::runtime_error when the system refuses one
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -43,6 +45,7 @@ class ThreadPool {
 
  private:
   void run();
+  void stop();
 
   std::mutex mutex_;
   std::condition_variable has_work_;
