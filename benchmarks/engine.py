@@ -8,14 +8,20 @@ repeats in agent-steps per second. Arms:
 * native      ours through NativeBatch on one thread, one world
 * native x64  the same with 64 worlds a call
 * cores       ours with 64 worlds on all cores
-* vector      the published engine, one world a process, under PufferLib Multiprocessing on all cores
-* memory      writing 256 MiB of observations and nothing else: the bound of an engine that writes every row in full
+* vector      64 of upstream's MettaGridPufferEnv under PufferLib Multiprocessing, a worker a core
+* rows        copying one observation into every row of 256 MiB, by ordinary stores as an encoder makes them: the bound
+              of an engine that writes every row in full
+* fill        setting the same 256 MiB to one byte, for which the C library may bypass the caches
+
+Last, what episodes of 1,000 env steps cost that end in every world at another time: worlds without an end, worlds that
+share 8 maps, worlds with a fresh map for every episode.
 
 Cases: 3, 24 and 64 agents of `mettagrid.builder.envs.make_arena`, windows 11x11 with 200 and 13x13 with 500 tokens; one
 world whose handlers, areas of effect and territory run all the time; and 1 to 4,096 worlds of 24 agents.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -39,7 +45,6 @@ from mettagrid.config.query import query
 from mettagrid.config.tag import typeTag
 from mettagrid.config.territory_config import TerritoryConfig, TerritoryControlConfig
 
-from metta_puffer import MettaPufferEnv
 from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.native import NativeBatch
 from metta_puffer.engine.published import PublishedWorld
@@ -124,10 +129,7 @@ def random_actions(rows: int) -> list[np.ndarray]:
 
 
 def puffer_arm(config: MettaGridConfig) -> Arm:
-    from mettagrid.envs.mettagrid_puffer_env import MettaGridPufferEnv
-    from mettagrid.simulator import Simulator
-
-    env = MettaGridPufferEnv(Simulator(), config.model_copy(deep=True), seed=1)
+    env = upstream_env(config, seed=1)
     env.reset()
     return Arm(env.num_agents, partial(_run, env.step, random_actions(env.num_agents)), env.close)
 
@@ -144,6 +146,12 @@ def published_arm(config: MettaGridConfig) -> Arm:
 
 
 def native_arm(config: MettaGridConfig, worlds: int, num_threads: int) -> Arm:
+    return native_batch(config, worlds, num_threads, map_pool=min(worlds, 8))[0]
+
+
+def native_batch(
+    config: MettaGridConfig, worlds: int, num_threads: int, map_pool: int
+) -> tuple[Arm, WorldBuffers, NativeBatch]:
     rows = worlds * config.game.num_agents
     buffers = WorldBuffers(
         observations=np.zeros((rows, config.game.obs.num_tokens, 3), dtype=np.uint8),
@@ -153,7 +161,7 @@ def native_arm(config: MettaGridConfig, worlds: int, num_threads: int) -> Arm:
         actions=np.zeros(rows, dtype=np.int32),
         vibe_actions=np.zeros(rows, dtype=np.int32),
     )
-    batch = NativeBatch(config, worlds, buffers, num_threads, map_pool=min(worlds, 8))
+    batch = NativeBatch(config, worlds, buffers, num_threads, map_pool=map_pool)
     for world in range(worlds):
         batch.begin_episode(world, world, world)
 
@@ -161,32 +169,78 @@ def native_arm(config: MettaGridConfig, worlds: int, num_threads: int) -> Arm:
         buffers.actions[:] = chosen
         batch.step()
 
-    return Arm(rows, partial(_run, step, random_actions(rows)), batch.close)
+    return Arm(rows, partial(_run, step, random_actions(rows)), batch.close), buffers, batch
+
+
+def upstream_env(config: MettaGridConfig, buf: Any = None, seed: int = 0) -> Any:
+    from mettagrid.envs.mettagrid_puffer_env import MettaGridPufferEnv
+    from mettagrid.simulator import Simulator
+
+    return MettaGridPufferEnv(Simulator(), config.model_copy(deep=True), buf=buf, seed=seed)
 
 
 def vector_arm(config: MettaGridConfig) -> Arm:
     import pufferlib.vector
 
     env = pufferlib.vector.make(
-        MettaPufferEnv,
-        env_kwargs={"game": config, "engine": "published"},
+        upstream_env,
+        env_kwargs={"config": config},
         backend=pufferlib.vector.Multiprocessing,
-        num_envs=CORES,
+        num_envs=MANY,
         num_workers=CORES,
     )
     env.reset(seed=1)
     return Arm(env.num_agents, partial(_run, env.step, random_actions(env.num_agents)), env.close)
 
 
-def memory_arm(config: MettaGridConfig) -> Arm:
-    rows = MEMORY_BYTES // (config.game.obs.num_tokens * 3)
-    observations = np.empty((rows, config.game.obs.num_tokens, 3), dtype=np.uint8)
+def turnover_arm(config: MettaGridConfig, worlds: int, num_threads: int, env_steps: int, map_pool: int) -> Arm:
+    """Episodes of `env_steps` (0: they never end), the worlds' first ends spread evenly."""
+    config = config.model_copy(deep=True)
+    config.game.max_steps = env_steps
+    arm, buffers, batch = native_batch(config, worlds, num_threads, map_pool)
+    episodes = itertools.count(worlds)
+    if env_steps:
+        for world in range(worlds):
+            seed = next(episodes)
+            batch.set_next_episode(world, seed, seed)
+            batch.end_early(world, 1 + world * env_steps // worlds)
+
+    def step(chosen: np.ndarray) -> None:
+        buffers.actions[:] = chosen
+        batch.step()
+        for ended in batch.take_ended():
+            seed = next(episodes)
+            batch.set_next_episode(ended.world, seed, seed)
+
+    stepper = partial(_run, step, random_actions(arm.rows))
+    stepper(2 * env_steps)  # from here on there are always as many worlds at one age as at any other
+    return Arm(arm.rows, stepper, arm.close)
+
+
+def rows_arm(config: MettaGridConfig) -> Arm:
+    observations = memory(config)
+    row = np.full(observations.shape[1:], 255, dtype=np.uint8)
+    row[:40] = 1
+
+    def copy(env_steps: int) -> None:
+        for _ in range(env_steps):
+            np.copyto(observations, row)
+
+    return Arm(len(observations), copy)
+
+
+def fill_arm(config: MettaGridConfig) -> Arm:
+    observations = memory(config)
 
     def fill(env_steps: int) -> None:
         for _ in range(env_steps):
             observations.fill(255)
 
-    return Arm(rows, fill)
+    return Arm(len(observations), fill)
+
+
+def memory(config: MettaGridConfig) -> np.ndarray:
+    return np.ones((MEMORY_BYTES // (config.game.obs.num_tokens * 3), config.game.obs.num_tokens, 3), dtype=np.uint8)
 
 
 def _run(step: Callable[[np.ndarray], Any], actions: list[np.ndarray], env_steps: int) -> None:
@@ -226,7 +280,8 @@ def compared_arms(config: MettaGridConfig, *, vector: bool) -> dict[str, Arm]:
         "native": native_arm(config, 1, 1),
         "native x64": native_arm(config, MANY, 1),
         "cores": native_arm(config, MANY, CORES),
-        "memory": memory_arm(config),
+        "rows": rows_arm(config),
+        "fill": fill_arm(config),
     }
     if vector:
         arms["vector"] = vector_arm(config)
@@ -249,9 +304,14 @@ def main() -> None:
             cases.append(run(f"{agents} agents, {window}x{window}, {tokens} tokens", arms))
     cases.append(run("24 agents, 13x13, 500 tokens, rules busy", compared_arms(busy_game(), vector=False)))
     if not options.no_scaling:
-        for worlds in (1, 16, 256, 4096):
-            arms = {f"{CORES} cores": native_arm(arena(24, 11, 200), worlds, CORES)}
+        for worlds in (1, 16, 64, 256, 1024, 4096):
+            arms = {f"{n} threads": native_arm(arena(24, 11, 200), worlds, n) for n in sorted({1, CORES})}
             cases.append(run(f"24 agents, 11x11, 200 tokens, {worlds} worlds", arms))
+    game = arena(24, 11, 200)
+    episodes = {"no end": (0, 8), "8 maps": (1000, 8), "fresh maps": (1000, 0)}
+    for num_threads in sorted({1, CORES}):
+        arms = {label: turnover_arm(game, MANY, num_threads, *how) for label, how in episodes.items()}
+        cases.append(run(f"24 agents, 11x11, 200 tokens, episodes of 1,000 env steps, {num_threads} threads", arms))
     if options.out:
         machine = {"platform": platform.platform(), "processor": platform.machine(), "cores": CORES}
         versions = {name: version(name) for name in ("metta-puffer", "mettagrid", "pufferlib-core", "numpy")}

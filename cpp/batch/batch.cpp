@@ -5,29 +5,38 @@
 
 #include <unistd.h>
 
+#include "batch/huge_pages.hpp"
 #include "observe/encoder.hpp"
 #include "rules/step.hpp"
+#include "world/prefetch.hpp"
 
 namespace metta {
 
 namespace {
 
-EpisodeSummary summarise(const World& world, std::size_t index) {
+// A step of fewer rows is over before another thread has heard of it.
+constexpr std::size_t kRowsWorthAThread = 64;
+
+// Fits the caches, so that huge pages would not help.
+constexpr std::size_t kFewBytes = 8 * 1024 * 1024;
+
+// Into a summary whose vectors have their sizes.
+void summarise(const World& world, EpisodeSummary& summary) {
   const Game& game = *world.game;
-  EpisodeSummary summary;
-  summary.world = static_cast<std::uint32_t>(index);
   summary.env_steps = world.step;
-  summary.rewards = world.episode_rewards;
-  const std::size_t agent_names = game.agent_stat_names.size();
-  summary.agent_stat_sums.assign(agent_names, 0.0);
-  summary.agent_stat_seen.assign(agent_names, 0);
-  for (std::uint32_t row = 0; row < game.num_agents; ++row) {
-    for (std::size_t stat = 0; stat < agent_names; ++stat) {
+  std::copy(world.episode_rewards.begin(), world.episode_rewards.end(), summary.rewards.begin());
+  for (std::size_t stat = 0; stat < game.agent_stat_names.size(); ++stat) {
+    double sum = 0.0;
+    bool seen = false;
+    for (std::uint32_t row = 0; row < game.num_agents; ++row) {
       if (!world.agent_stats.exists(row, stat)) continue;
-      summary.agent_stat_sums[stat] += static_cast<double>(world.agent_stats.value(row, stat));
-      summary.agent_stat_seen[stat] = 1;
+      sum += static_cast<double>(world.agent_stats.value(row, stat));
+      seen = true;
     }
+    summary.agent_stat_sums[stat] = sum;
+    summary.agent_stat_seen[stat] = seen;
   }
+  summary.invalid_index_sums.clear();
   for (const InvalidIndexCount& seen : world.invalid_index_counts) {
     const auto same = std::find_if(summary.invalid_index_sums.begin(), summary.invalid_index_sums.end(),
                                    [&](const auto& sum) { return sum.first == seen.index; });
@@ -37,15 +46,10 @@ EpisodeSummary summarise(const World& world, std::size_t index) {
       summary.invalid_index_sums.emplace_back(seen.index, static_cast<double>(seen.count));
     }
   }
-  const std::size_t game_names = game.game_stat_names.size();
-  summary.game_stats.assign(game_names, 0.0F);
-  summary.game_stat_seen.assign(game_names, 0);
-  for (std::size_t stat = 0; stat < game_names; ++stat) {
-    if (!world.game_stats.exists(0, stat)) continue;
+  for (std::size_t stat = 0; stat < game.game_stat_names.size(); ++stat) {
+    summary.game_stat_seen[stat] = world.game_stats.exists(0, stat);
     summary.game_stats[stat] = world.game_stats.value(0, stat);
-    summary.game_stat_seen[stat] = 1;
   }
-  return summary;
 }
 
 }  // namespace
@@ -53,12 +57,34 @@ EpisodeSummary summarise(const World& world, std::size_t index) {
 Batch::Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups)
     : game_(std::move(game)),
       slots_(worlds),
-      threads_(std::min(threads, worlds)),  // more would have nothing to do
+      threads_(std::clamp<std::size_t>(threads, 1, std::max<std::size_t>(1, worlds))),  // more would have nothing to do
       groups_(groups),
-      jobs_(groups) {}
+      stepping_(groups, false) {
+  for (std::size_t world = 0; world < worlds; ++world) prepare(world);
+  for (std::size_t group = 0; group < groups; ++group) jobs_.push_back(new_job(group));
+}
 
 Batch::~Batch() {
   if (forked()) leave_threads_to_parent();
+}
+
+// Takes the memory that the episodes' ends need.
+void Batch::prepare(std::size_t index) {
+  Slot& slot = slots_[index];
+  slot.summary.world = static_cast<std::uint32_t>(index);
+  slot.summary.rewards.resize(game_->num_agents);
+  slot.summary.agent_stat_sums.resize(game_->agent_stat_names.size());
+  slot.summary.agent_stat_seen.resize(game_->agent_stat_names.size());
+  slot.summary.game_stats.resize(game_->game_stat_names.size());
+  slot.summary.game_stat_seen.resize(game_->game_stat_names.size());
+  slot.last_rewards.resize(game_->num_agents);
+}
+
+std::unique_ptr<Job> Batch::new_job(std::size_t group) {
+  const std::size_t first = first_world(group);
+  return std::make_unique<Job>(
+      first_world(group + 1) - first, threads_,
+      [this, first](std::size_t from, std::size_t to) { step_slots(first + from, first + to); });
 }
 
 Buffers Batch::rows_of(std::size_t world) const {
@@ -73,7 +99,14 @@ Buffers Batch::rows_of(std::size_t world) const {
   return rows;
 }
 
-void Batch::attach(const Buffers& buffers) { buffers_ = buffers; }
+void Batch::attach(const Buffers& buffers) {
+  buffers_ = buffers;
+  const std::size_t bytes = slots_.size() * game_->num_agents * game_->observation.num_tokens * kTokenBytes;
+  if (bytes < kFewBytes) return;
+  HugePages pages;
+  pages.add(buffers.observations, bytes);
+  pages.ask();
+}
 
 void Batch::start(std::size_t index, const Episode& episode) {
   Slot& slot = slots_[index];
@@ -96,21 +129,43 @@ void Batch::begin_episode(std::size_t world, std::shared_ptr<const Map> map, std
   Slot& slot = slots_[world];
   slot.flags_shown = false;
   slot.next.reset();
-  slot.ended.reset();
+  if (slot.ended) --untaken_;
+  if (slot.failure) --untaken_;
+  slot.ended = false;
   slot.failure.reset();
+  const bool first = slot.world.game == nullptr;
   start(world, {std::move(map), seed});
+  if (first && ++begun_worlds_ == slots_.size()) use_huge_pages();
+}
+
+// Once, when all worlds have taken their memory.
+void Batch::use_huge_pages() const {
+  if (slots_.size() * slots_[0].world.bytes() < kFewBytes) return;
+  HugePages pages;
+  for (const Slot& slot : slots_) {
+    const World& world = slot.world;
+    const auto add = [&pages](const auto& items) { pages.add(items.data(), items.size() * sizeof(items[0])); };
+    add(world.grid);
+    add(world.objects);
+    add(world.tokens.objects);
+    add(world.tokens.blocks);
+    add(world.inventory_pool);
+    pages.add(world.agent_stats.row(0), world.agents.size() * world.agent_stats.row_bytes());
+  }
+  pages.add(slots_.data(), slots_.size() * sizeof(Slot));
+  pages.ask();
 }
 
 void Batch::set_next_episode(std::size_t world, std::shared_ptr<const Map> map, std::uint32_t seed) {
   slots_[world].next = Episode{std::move(map), seed};
 }
 
-void Batch::run_one_step(std::size_t index) {
+void Batch::run_one_step(std::size_t index, const World* next_world) {
   Slot& slot = slots_[index];
   const Buffers rows = rows_of(index);
   bool overflow = false;
   try {
-    step_world(slot.world);
+    step_world(slot.world, next_world);
   } catch (const TokenOverflow&) {
     // The published engine is undefined from here on. One crowded corner shall not end a long run: the episode does.
     overflow = true;
@@ -121,9 +176,11 @@ void Batch::run_one_step(std::size_t index) {
   }
   if (slot.over || (!rows.terminals[0] && !rows.truncations[0])) return;
   slot.over = true;
-  slot.ended = summarise(slot.world, index);
-  slot.ended->token_overflow = overflow;
-  slot.ended->early_end_set = slot.ends_early != 0;
+  if (!slot.ended) ++untaken_;
+  slot.ended = true;
+  summarise(slot.world, slot.summary);
+  slot.summary.token_overflow = overflow;
+  slot.summary.early_end_set = slot.ends_early != 0;
   if (overflow) slot.running = false;
   if (slot.next) turn_over(index);
 }
@@ -132,19 +189,19 @@ void Batch::turn_over(std::size_t index) {
   Slot& slot = slots_[index];
   const Buffers rows = rows_of(index);
   const std::size_t agents = game_->num_agents;
-  const std::vector<float> rewards(rows.rewards, rows.rewards + agents);
+  std::copy_n(rows.rewards, agents, slot.last_rewards.begin());
   const bool terminal = rows.terminals[0];
   const bool truncated = rows.truncations[0];
   const Episode next = std::move(*slot.next);
   slot.next.reset();
   start(index, next);
-  std::copy(rewards.begin(), rewards.end(), rows.rewards);
+  std::copy(slot.last_rewards.begin(), slot.last_rewards.end(), rows.rewards);
   std::fill_n(rows.terminals, agents, terminal);
   std::fill_n(rows.truncations, agents, truncated);
   slot.flags_shown = true;
 }
 
-void Batch::step_slot(std::size_t index) {
+void Batch::step_slot(std::size_t index, const World* next_world) {
   Slot& slot = slots_[index];
   if (!slot.running) return;
   if (slot.flags_shown) {
@@ -154,8 +211,9 @@ void Batch::step_slot(std::size_t index) {
     slot.flags_shown = false;
   }
   try {
-    run_one_step(index);
+    run_one_step(index, next_world);
   } catch (const std::exception& error) {
+    if (!slot.failure) ++untaken_;
     slot.failure =
         WorldFailure{static_cast<std::uint32_t>(index), slot.world.step, slot.world.acting_agent, error.what()};
     slot.running = false;
@@ -169,30 +227,45 @@ bool Batch::forked() const { return pool_ && pool_owner_ != ::getpid(); }
 void Batch::leave_threads_to_parent() {
   static_cast<void>(pool_.release());
   for (std::size_t group = 0; group < groups_; ++group) {
-    if (!jobs_[group]) continue;
-    static_cast<void>(new std::shared_ptr<Job>(std::move(jobs_[group])));
+    if (!stepping_[group]) continue;
+    stepping_[group] = false;
+    static_cast<void>(jobs_[group].release());
+    jobs_[group] = new_job(group);
     for (std::size_t world = first_world(group); world < first_world(group + 1); ++world) {
+      untaken_ -= slots_[world].ended + slots_[world].failure.has_value();
       static_cast<void>(new Slot(std::move(slots_[world])));
       Slot failed;
       slots_[world] = std::move(failed);
+      prepare(world);
       slots_[world].failure = WorldFailure{static_cast<std::uint32_t>(world), 0, kNoAgent,
                                            "was stepping when this process was forked from the one that stepped it"};
+      ++untaken_;
     }
   }
 }
 
+void Batch::step_slots(std::size_t first, std::size_t end) {
+  for (std::size_t world = first; world < end; ++world) {
+    if (world + kFieldsAhead < end) prefetch_fields(slots_[world + kFieldsAhead].world);
+    if (world + kAgentsAhead < end) prefetch_agents(slots_[world + kAgentsAhead].world);
+    step_slot(world, world + 1 < end ? &slots_[world + 1].world : nullptr);
+  }
+}
+
+// The thread that waits is one of the `threads_`; only when there is just one does another thread step, so that
+// step_async returns at once all the same.
 ThreadPool& Batch::pool() {
   if (forked()) leave_threads_to_parent();
   if (!pool_) {
-    pool_ = std::make_unique<ThreadPool>(threads_);
+    pool_ = std::make_unique<ThreadPool>(std::max<std::size_t>(1, threads_ - 1), groups_);
     pool_owner_ = ::getpid();
   }
   return *pool_;
 }
 
 void Batch::step() {
-  if (threads_ == 1) {
-    for (std::size_t world = 0; world < slots_.size(); ++world) step_slot(world);
+  if (threads_ == 1 || slots_.size() == 1 || slots_.size() * game_->num_agents < kRowsWorthAThread) {
+    step_slots(0, slots_.size());
     return;
   }
   for (std::size_t group = 0; group < groups_; ++group) step_async(group);
@@ -208,22 +281,18 @@ void Batch::step() {
 }
 
 void Batch::step_async(std::size_t group) {
-  const std::size_t first = first_world(group);
-  const std::size_t count = first_world(group + 1) - first;
-  // Few enough tasks to keep the counter quiet, enough of them that no thread idles at the end.
-  const std::size_t tasks = std::min(count, threads_ * 8);
-  if (tasks == 0) return;
-  auto job = std::make_shared<Job>(tasks, [this, first, count, tasks](std::size_t task) {
-    const std::size_t end = first + (task + 1) * count / tasks;
-    for (std::size_t world = first + task * count / tasks; world < end; ++world) step_slot(world);
-  });
-  pool().submit(job);
-  jobs_[group] = std::move(job);
+  ThreadPool& threads = pool();  // first: the system may refuse it
+  jobs_[group]->begin();
+  stepping_[group] = true;
+  threads.submit(*jobs_[group]);
 }
 
 void Batch::wait(std::size_t group) {
   if (forked()) leave_threads_to_parent();
-  if (const std::shared_ptr<Job> job = std::move(jobs_[group])) job->wait();
+  if (!stepping_[group]) return;
+  if (threads_ > 1) jobs_[group]->work(threads_ - 1);
+  stepping_[group] = false;
+  jobs_[group]->wait();
 }
 
 std::pair<std::size_t, std::size_t> Batch::worlds_of(std::optional<std::size_t> group) const {
@@ -233,24 +302,28 @@ std::pair<std::size_t, std::size_t> Batch::worlds_of(std::optional<std::size_t> 
 
 std::vector<EpisodeSummary> Batch::take_ended(std::optional<std::size_t> group) {
   std::vector<EpisodeSummary> taken;
+  if (untaken_ == 0) return taken;
   const auto [first, end] = worlds_of(group);
   for (std::size_t world = first; world < end; ++world) {
-    std::optional<EpisodeSummary>& ended = slots_[world].ended;
-    if (!ended) continue;
-    taken.push_back(std::move(*ended));
-    ended.reset();
+    Slot& slot = slots_[world];
+    if (!slot.ended) continue;
+    taken.push_back(slot.summary);
+    slot.ended = false;
+    --untaken_;
   }
   return taken;
 }
 
 std::vector<WorldFailure> Batch::take_failures(std::optional<std::size_t> group) {
   std::vector<WorldFailure> taken;
+  if (untaken_ == 0) return taken;
   const auto [first, end] = worlds_of(group);
   for (std::size_t world = first; world < end; ++world) {
     std::optional<WorldFailure>& failure = slots_[world].failure;
     if (!failure) continue;
     taken.push_back(std::move(*failure));
     failure.reset();
+    --untaken_;
   }
   return taken;
 }

@@ -3,6 +3,7 @@
 // Worlds share nothing that changes, so what a world does depends neither on the number of threads nor on the others.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -60,7 +61,7 @@ class Batch {
 
   void step();                         // all worlds, and returns when they are done
   void step_async(std::size_t group);  // returns at once
-  // Until the group has stepped. In a process forked meanwhile its worlds have failed instead.
+  // Helps until the group has stepped. In a process forked meanwhile its worlds have failed instead.
   void wait(std::size_t group);
 
   // Episodes that ended, and worlds that failed, since the last call; in world order, of one group or of all.
@@ -85,16 +86,22 @@ class Batch {
     bool flags_shown = false;  // rewards and flags of an ended episode stand in the rows until the next step
     std::uint32_t ends_early = 0;
     std::optional<Episode> next;
-    std::optional<EpisodeSummary> ended;
+    bool ended = false;        // `summary` is of an episode that nobody has taken yet
+    EpisodeSummary summary;
+    std::vector<float> last_rewards;  // [agents]: scratch of turn_over
     std::optional<WorldFailure> failure;
   };
 
   std::pair<std::size_t, std::size_t> worlds_of(std::optional<std::size_t> group) const;
   Buffers rows_of(std::size_t world) const;
   void start(std::size_t world, const Episode& episode);
-  void step_slot(std::size_t world);
-  void run_one_step(std::size_t world);
+  void step_slot(std::size_t world, const World* next_world);
+  void step_slots(std::size_t first, std::size_t end);
+  void run_one_step(std::size_t world, const World* next_world);
   void turn_over(std::size_t world);
+  void use_huge_pages() const;
+  void prepare(std::size_t world);
+  std::unique_ptr<Job> new_job(std::size_t group);
   ThreadPool& pool();
   bool forked() const;  // whether this process is a child of the one whose threads the pool's are
   void leave_threads_to_parent();
@@ -104,8 +111,11 @@ class Batch {
   std::size_t threads_;
   std::size_t groups_;
   Buffers buffers_;
-  std::vector<std::shared_ptr<Job>> jobs_;  // by group, while it steps
-  std::unique_ptr<ThreadPool> pool_;
+  std::size_t begun_worlds_ = 0;
+  std::atomic<std::size_t> untaken_{0};     // summaries and failures that nobody has taken: spares a look at every world
+  std::vector<std::unique_ptr<Job>> jobs_;  // by group
+  std::vector<bool> stepping_;              // by group: begun and not waited for
+  std::unique_ptr<ThreadPool> pool_;        // after the jobs: its threads end before them
   pid_t pool_owner_ = 0;  // the process whose threads the pool's are
 };
 

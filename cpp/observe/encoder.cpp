@@ -13,6 +13,7 @@
 #include "rules/numbers.hpp"
 #include "rules/territory.hpp"
 #include "rules/values.hpp"
+#include "world/prefetch.hpp"
 
 namespace metta {
 
@@ -205,18 +206,6 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
   throw TokenOverflow(message);
 }
 
-// With many worlds every step finds its world in memory, not in cache. Asked for in one sweep, the lines come many at a
-// time; left to the walk over the windows they come a few at a time.
-constexpr std::size_t kCacheLine = 64;
-constexpr std::size_t kMostPrefetchedBytes = 128 * 1024;
-
-template <typename T>
-void prefetch_all(const std::vector<T>& items) {
-  const auto* bytes = reinterpret_cast<const char*>(items.data());
-  const std::size_t size = std::min(items.size() * sizeof(T), kMostPrefetchedBytes);
-  for (std::size_t at = 0; at < size; at += kCacheLine) __builtin_prefetch(bytes + at, 0, 2);
-}
-
 // The part of an agent's row that will be written, judging by the last time.
 void prefetch_row(const Game& game, const World& world, std::uint32_t row) {
   if (row >= game.num_agents) return;
@@ -245,15 +234,15 @@ void encode_agent(const Game& game, World& world, std::uint32_t row, std::uint8_
 
 }  // namespace
 
-void encode_observations(const Game& game, World& world) {
+void encode_observations(const Game& game, World& world, const World* next_world) {
   if (game.observation.territory) refresh_territory_borders(world);
-  prefetch_all(world.grid);
-  prefetch_all(world.tokens.objects);
+  Prefetch prefetch(next_world, game.num_agents);
   constexpr std::uint32_t kRowsAhead = 2;
   for (std::uint32_t row = 0; row < kRowsAhead; ++row) prefetch_row(game, world, row);
   const std::uint8_t completion = completion_of(game, world.step);
   for (std::uint32_t row = 0; row < game.num_agents; ++row) {
     prefetch_row(game, world, row + kRowsAhead);
+    prefetch.next_share();
     encode_agent(game, world, row, completion);
   }
 }

@@ -40,6 +40,11 @@ struct TokenCache {
            (blocks.capacity() + scratch.capacity()) * sizeof(TokenBlock) + offsets.capacity() * 4 +
            written_bytes.capacity() * 4;
   }
+  void clear() {  // of everything that was known about an episode; memory is kept
+    objects.clear();
+    shared.clear();
+    blocks.clear();
+  }
   void object_added() { objects.emplace_back(); }
   void object_changed(ObjectIndex object) { objects[object].count = ObjectTokens::kStale; }
 };

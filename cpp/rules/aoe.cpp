@@ -66,9 +66,12 @@ void clear(std::uint64_t* bits, std::size_t i) { bits[i / 64] &= ~(std::uint64_t
 
 // Widens rows of bits from `words` to one word more.
 void add_word(std::vector<std::uint64_t>& bits, std::size_t rows, std::uint32_t words) {
-  std::vector<std::uint64_t> wider(rows * (words + 1), 0);
-  for (std::size_t row = 0; row < rows; ++row) std::copy_n(&bits[row * words], words, &wider[row * (words + 1)]);
-  bits.swap(wider);
+  bits.resize(rows * (words + 1), 0);
+  for (std::size_t row = rows; row-- > 0;) {  // from the last, so that none is overwritten before it has moved
+    std::uint64_t* wider = &bits[row * (words + 1)];
+    std::copy_backward(&bits[row * words], &bits[row * words] + words, wider + words);
+    wider[words] = 0;
+  }
 }
 
 void register_fixed(World& world, const AoeSource& source) {
@@ -167,16 +170,12 @@ void apply_fixed_area(World& world, std::size_t index, std::uint32_t row) {
   if (passes) apply_effects(world, aoe, context);
 }
 
-void apply_mobile_area(World& world, std::size_t index, std::uint32_t row) {
-  AoeState& state = world.aoe;
-  const AoeSource source = state.mobile[index];
-  const AoeConfig& aoe = config_of(world, source);
+// An agent that a mobile area reaches, or that was inside of it.
+void apply_mobile_area(World& world, const AoeConfig& aoe, std::size_t index, std::uint32_t row, bool reached) {
   const ObjectIndex agent = world.agents[row].object;
-  if (!aoe.effect_self && source.object == agent) return;
-  const Context context = context_of(source, agent, nullptr);
-  const bool passes = in_range(world.objects[source.object].location, world.objects[agent].location, aoe.radius) &&
-                      all_pass(world, aoe.filters, context);
-  std::uint64_t* inside = &state.inside_mobile[index * state.agent_words];
+  const Context context = context_of(world.aoe.mobile[index], agent, nullptr);
+  const bool passes = reached && all_pass(world, aoe.filters, context);
+  std::uint64_t* inside = &world.aoe.inside_mobile[index * world.aoe.agent_words];
   if (passes) {
     if (!test(inside, row)) {
       set(inside, row);
@@ -241,11 +240,21 @@ void apply_fixed_aoes(World& world, std::uint32_t row) {
   }
 }
 
+// Every area meets every agent, and most of them are far apart: those pairs cost two places and a comparison. Effects
+// may move anybody or remove the source, so places are read anew for every pair.
 void apply_mobile_aoes(World& world) {
-  AoeState& state = world.aoe;
+  const AoeState& state = world.aoe;
+  const std::uint32_t agents = world.game->num_agents;
   for (std::size_t index = 0; index < state.mobile.size(); ++index) {
-    for (std::uint32_t row = 0; row < world.game->num_agents; ++row) {
-      if (state.mobile[index].active) apply_mobile_area(world, index, row);
+    const ObjectIndex source = state.mobile[index].object;
+    const AoeConfig& aoe = config_of(world, state.mobile[index]);
+    const std::size_t first_word = index * state.agent_words;
+    for (std::uint32_t row = 0; row < agents && state.mobile[index].active; ++row) {
+      const ObjectIndex agent = world.agents[row].object;
+      const bool reached = in_range(world.objects[source].location, world.objects[agent].location, aoe.radius);
+      if (!reached && !test(&state.inside_mobile[first_word], row)) continue;
+      if (!aoe.effect_self && source == agent) continue;
+      apply_mobile_area(world, aoe, index, row, reached);
     }
   }
 }

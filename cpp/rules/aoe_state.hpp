@@ -28,6 +28,17 @@ struct AoeState {
 
   std::vector<ObjectIndex> queued;  // spawned since the last flush
   DeferredDeltas deferred;          // of the agent whose fixed areas are being applied
+
+  void clear() {  // memory is kept
+    fixed.clear();
+    fixed_words = 0;
+    covering.clear();
+    inside_fixed.clear();
+    mobile.clear();
+    agent_words = 0;
+    inside_mobile.clear();
+    queued.clear();
+  }
 };
 
 }  // namespace metta

@@ -81,7 +81,7 @@ void end_step(World& world) {
 
 }  // namespace
 
-void step_world(World& world) {
+void step_world(World& world, const World* next_world) {
   begin_step(world);
   perform_actions(world);
   world.acting_agent = kNoAgent;
@@ -91,7 +91,7 @@ void step_world(World& world) {
   world.acting_agent = kNoAgent;
   run_game_on_tick(world);
   track_coverage(world);
-  encode_observations(*world.game, world);
+  encode_observations(*world.game, world, next_world);
   world.rule_time = 0;
   pay_rewards(world);
   end_step(world);

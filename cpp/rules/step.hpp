@@ -5,6 +5,7 @@
 
 namespace metta {
 
-void step_world(World& world);
+// `next_world`: the one that steps next on this thread, nullptr for none; only its memory is asked for.
+void step_world(World& world, const World* next_world = nullptr);
 
 }  // namespace metta

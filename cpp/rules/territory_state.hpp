@@ -28,6 +28,18 @@ struct TerritoryState {
 
   std::vector<std::int16_t> agent_owner;  // [agents, territories]: owner tag of the agent's cell, kAbsent for none
   std::vector<Object> proxies;            // [territories]: what each territory's acting cell object is and holds
+
+  void clear() {  // memory is kept
+    sources.clear();
+    first_score.clear();
+    scores.clear();
+    owners.clear();
+    borders.clear();
+    tags_changed = false;
+    borders_stale = true;
+    agent_owner.clear();
+    proxies.clear();
+  }
 };
 
 }  // namespace metta

@@ -14,6 +14,7 @@ namespace metta {
 
 namespace {
 
+// Every array keeps its memory: an episode that needs no more than those before it allocates nothing.
 void clear_world(World& world, const Map& map, std::uint32_t seed) {
   const Game& game = *world.game;
   const std::size_t cells = std::size_t{map.height} * map.width;
@@ -36,7 +37,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.objects.assign(kFirstObject, placeless);
   world.tag_bits.reserve((kFirstObject + objects) * game.tag_words);
   world.tag_bits.assign(std::size_t{kFirstObject} * game.tag_words, 0);
-  world.tokens = TokenCache{};
+  world.tokens.clear();
   world.tokens.objects.reserve(kFirstObject + objects);
   for (ObjectIndex slot = 0; slot < kFirstObject; ++slot) world.tokens.object_added();
   world.inventory_pool.clear();
@@ -50,8 +51,8 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.game_context_target = kNoObject;
   world.game_context_location = Location{};
   world.game_context_direction = 0;
-  world.aoe = AoeState{};
-  world.territory = TerritoryState{};
+  world.aoe.clear();
+  world.territory.clear();
   world.territory.proxies.assign(game.territories.size(), placeless);
   world.query_stack.clear();
   world.mark_stack.clear();

@@ -24,6 +24,8 @@ class Random {
     return y ^ (y >> 18);
   }
 
+  const std::uint32_t* next_word() const { return &state_[position_ % kWords]; }
+
   // Uniform in [0, n): Lemire's multiply and shift, with its rejection.
   std::uint32_t bounded(std::uint32_t n) {
     std::uint64_t product = std::uint64_t{next32()} * n;

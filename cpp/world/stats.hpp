@@ -30,6 +30,8 @@ class StatTable {
     return (touched_[row * words_ + stat / 64] >> (stat % 64)) & 1U;
   }
   float value(std::size_t row, std::size_t stat) const { return values_[row * names_ + stat]; }
+  const float* row(std::size_t row) const { return values_.data() + row * names_; }
+  std::size_t row_bytes() const { return names_ * sizeof(float); }
   // Counts one more name of this tracker that has no slot here; throws at kMaxStatsPerTracker.
   void count_unlisted_name(std::size_t row);
   std::size_t bytes() const { return values_.capacity() * 4 + touched_.capacity() * 8 + counts_.capacity() * 2; }

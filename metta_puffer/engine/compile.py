@@ -9,6 +9,7 @@ refuses: features it lacks, and configs on which the published engine corrupts i
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from metta_puffer.engine.compile_objects import Cells, ObjectCompiler, lay_out_c
 from metta_puffer.engine.compile_observation import compile_observation
 from metta_puffer.engine.compile_rules import ABSENT, RuleTables
 
+UNSETTLED = -2  # a map cell whose kind depends on the cells before it, or of no known name
 EMPTY_CELLS = frozenset({"empty", ".", " "})
 INVALID_INDEX_STAT = re.compile(r"action\.invalid_index\.(0|-?[1-9][0-9]*)")
 
@@ -48,10 +50,16 @@ class NativeGame:
         for r, row in enumerate(grid):
             if len(row) != cells.shape[1]:
                 raise ValueError(f"map row {r} has {len(row)} cells, row 0 has {cells.shape[1]}")
-            for c, name in enumerate(row):
-                if name not in EMPTY_CELLS:
-                    cells[r, c] = self._cell_kind(name, used)
+        cells[:] = [[self._plain_cells.get(name, UNSETTLED) for name in row] for row in grid]
+        for r, c in np.argwhere(cells == UNSETTLED).tolist():
+            cells[r, c] = self._cell_kind(grid[r][c], used)
         return cells
+
+    @cached_property
+    def _plain_cells(self) -> dict[str, int]:
+        """What a cell's name alone decides: empty cells and all but the teams'."""
+        named = {name: kind for name, kind in self.cells.items() if name not in self.renames}
+        return named | dict.fromkeys(EMPTY_CELLS, ABSENT)
 
     def _cell_kind(self, name: str, used: dict[str, int]) -> int:
         if name in self.renames:

@@ -11,48 +11,61 @@
 
 namespace metta::tests {
 
+namespace {
+
+void run(ThreadPool& pool, Job& job) {
+  job.begin();
+  pool.submit(job);
+}
+
+}  // namespace
+
 void test_jobs() {
+  constexpr int kJobs = 3;
+  constexpr int kRounds = 20;
   for (const std::size_t threads : {1, 2, 5}) {
-    ThreadPool pool(threads);
     for (const std::size_t count : {1, 2, 7, 1000}) {
       std::vector<std::atomic<int>> done(count);
-      std::vector<std::shared_ptr<Job>> jobs;
-      for (int i = 0; i < 3; ++i) {  // one behind the other, and waited for in the other order
-        jobs.push_back(std::make_shared<Job>(count, [&done](std::size_t task) { ++done[task]; }));
-        pool.submit(jobs.back());
+      const auto count_each = [&done](std::size_t first, std::size_t end) {
+        for (std::size_t item = first; item < end; ++item) ++done[item];
+      };
+      std::vector<std::unique_ptr<Job>> jobs;
+      for (int i = 0; i < kJobs; ++i) jobs.push_back(std::make_unique<Job>(count, threads, count_each));
+      ThreadPool pool(threads, kJobs);
+      for (int round = 1; round <= kRounds; ++round) {  // the same jobs again and again
+        for (const auto& job : jobs) run(pool, *job);
+        for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {  // waited for in the other order, with and without help
+          if (round % 2 == 0) (*job)->work(threads - 1);
+          (*job)->wait();
+          CHECK((*job)->taken());
+        }
+        for (const std::atomic<int>& times : done) CHECK(times == kJobs * round);
       }
-      for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) (*job)->wait();
-      for (const std::atomic<int>& times : done) CHECK(times == 3);
     }
   }
-  std::atomic<int> done{0};
-  {
-    ThreadPool pool(2);
-    for (int i = 0; i < 20; ++i) pool.submit(std::make_shared<Job>(10, [&done](std::size_t) { ++done; }));
-  }
-  CHECK(done == 200, "a pool finishes what it was given before it goes");
 }
 
 void test_failing_jobs() {
-  ThreadPool pool(2);
   std::atomic<int> done{0};
-  const auto failing = std::make_shared<Job>(100, [&done](std::size_t task) {
-    ++done;
-    if (task % 10 == 3) throw std::runtime_error("task " + std::to_string(task));
+  bool fails = true;
+  Job job(100, 2, [&done, &fails](std::size_t first, std::size_t end) {
+    done += static_cast<int>(end - first);
+    if (fails && first % 4 == 0) throw std::runtime_error("items from " + std::to_string(first));
   });
-  pool.submit(failing);
+  ThreadPool pool(2, 1);
   std::string text;
+  run(pool, job);
   try {
-    failing->wait();
+    job.wait();
   } catch (const std::runtime_error& error) {
     text = error.what();
   }
-  CHECK(text.starts_with("task "), text);
-  CHECK(done == 100, "the tasks after a failed one are done as well");
-  const auto next = std::make_shared<Job>(10, [&done](std::size_t) { ++done; });
-  pool.submit(next);
-  next->wait();
-  CHECK(done == 110, "the threads go on");
+  CHECK(text.starts_with("items from "), text);
+  CHECK(done == 100, "the items after failed ones are done as well");
+  fails = false;
+  run(pool, job);
+  job.wait();  // throws nothing: the failure belonged to the round before
+  CHECK(done == 200, "the threads go on");
 }
 
 void test_refused_threads() {
@@ -65,7 +78,7 @@ void test_refused_threads() {
   CHECK(pthread_setattr_default_np(&greedy) == 0);
   std::string text;
   try {
-    ThreadPool pool(3);
+    ThreadPool pool(3, 1);
   } catch (const std::runtime_error& error) {
     text = error.what();
   }

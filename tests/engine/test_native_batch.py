@@ -64,8 +64,8 @@ def test_episodes_equal_the_published_engines(options: dict[str, Any]) -> None:
 
 
 def play(config: MettaGridConfig, num_threads: int, groups: int) -> list[npt.NDArray[Any]]:
-    """Five worlds over four episodes; everything they wrote, env step by env step."""
-    worlds = 6
+    """18 worlds over three episodes; everything they wrote, env step by env step."""
+    worlds = 18  # fewer rows than 64 are stepped on the calling thread
     buffers = make_buffers(config, worlds)
     batch = NativeBatch(config, worlds, buffers, num_threads, map_pool=2, num_groups=groups)
     episodes = [0] * worlds
@@ -112,8 +112,8 @@ def breaking_game() -> MettaGridConfig:
 
 def test_a_world_that_breaks_is_named_and_the_others_go_on() -> None:
     bad = breaking_game()
-    buffers = make_buffers(bad, 3)
-    batch = NativeBatch(bad, 3, buffers, num_threads=2)
+    buffers = make_buffers(bad, 40)
+    batch = NativeBatch(bad, 40, buffers, num_threads=2)
     for world in (0, 2):
         batch.begin_episode(world, world, world)
     with pytest.raises(RuntimeError, match=r"world 0, env step 1: .*resource_delta") as error:
@@ -134,7 +134,7 @@ def _play_in_child(queue: Any, env: MettaPufferEnv) -> None:
 
 
 def test_a_forked_process_steps_with_threads_of_its_own() -> None:
-    env = MettaPufferEnv("arena", num_agents=2, num_worlds=4, num_threads=2, max_steps=100)
+    env = MettaPufferEnv("arena", num_agents=2, num_worlds=40, num_threads=2, max_steps=100)
     env.reset(seed=0)
     env.step(np.zeros(env.num_agents, dtype=np.int32))  # the parent's threads run
     context = multiprocessing.get_context("fork")

@@ -1,0 +1,72 @@
+#include "world/prefetch.hpp"
+
+#include <algorithm>
+
+namespace metta {
+
+namespace {
+
+// Of one array: what a huge map has beyond that is mostly far from any agent.
+constexpr std::size_t kMostBytes = 64 * 1024;
+
+void ask_for(const void* address) { __builtin_prefetch(address, 0, 2); }
+
+void ask_for_range(const void* first, std::size_t bytes) {
+  const auto* address = static_cast<const char*>(first);
+  for (std::size_t at = 0; at < bytes; at += kCacheLine) ask_for(address + at);
+}
+
+}  // namespace
+
+void prefetch_fields(const World& world) {
+  const auto* fields = reinterpret_cast<const char*>(&world);
+  const auto* random = reinterpret_cast<const char*>(&world.random);  // large, and a step reads one line of it
+  ask_for_range(fields, static_cast<std::size_t>(random - fields));
+  ask_for_range(random + sizeof(Random), static_cast<std::size_t>(fields + sizeof(World) - random) - sizeof(Random));
+}
+
+void prefetch_agents(const World& world) {
+  ask_for_range(world.agents.data(), world.agents.size() * sizeof(Agent));
+  ask_for(world.random.next_word());
+}
+
+Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
+  if (world == nullptr) return;
+  std::size_t lines = 0;
+  std::size_t run = 0;
+  const auto add = [&](const void* data, std::size_t bytes) {
+    bytes = std::min(bytes, kMostBytes);
+    const auto* first = static_cast<const char*>(data);
+    runs_[run++] = {first, first + bytes};
+    lines += bytes / kCacheLine + 1;
+  };
+  const auto add_all = [&add](const auto& items) { add(items.data(), items.size() * sizeof(items[0])); };
+  add_all(world->grid);
+  add_all(world->occupied);
+  add_all(world->tokens.objects);
+  add_all(world->tokens.blocks);
+  add_all(world->tokens.written_bytes);
+  add_all(world->inventory_pool);
+  add_all(world->previous_rewards);
+  add(world->agent_stats.row(0), world->agents.size() * world->agent_stats.row_bytes());
+  lines_a_share_ = static_cast<std::uint32_t>(lines / std::max(shares, 1U) + 1);
+}
+
+void Prefetch::next_share() {
+  if (world_ == nullptr) return;
+  if (row_ < world_->agents.size()) {
+    const ObjectIndex object = world_->agents[row_].object;
+    ask_for(&world_->objects[object]);
+    ++row_;
+  }
+  std::uint32_t left = lines_a_share_;
+  for (; run_ < runs_.size(); ++run_) {
+    Lines& lines = runs_[run_];
+    for (; lines.next < lines.end; lines.next += kCacheLine) {
+      if (left-- == 0) return;
+      ask_for(lines.next);
+    }
+  }
+}
+
+}  // namespace metta
