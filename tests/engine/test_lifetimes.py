@@ -329,6 +329,21 @@ def test_a_child_may_close_or_free_a_batch_that_was_stepping() -> None:
     batches[0].wait(0)
 
 
+@pytest.mark.parametrize("map_pool", [0, 2])
+def test_a_child_builds_maps_of_its_own(map_pool: int) -> None:
+    """Episodes turn over in it although the thread that built the parent's maps did not come along."""
+    env = MettaPufferEnv("arena", num_agents=2, max_steps=4, map_pool=map_pool)
+    env.reset(seed=0)
+    actions = np.zeros(2, dtype=np.int32)
+
+    def play() -> str:
+        return "".join(str(env.step(actions)[0].sum()) + " " for _ in range(13))
+
+    inherited = in_child(play)
+    assert inherited == play()
+    env.close()
+
+
 def rollout(backend: Any, num_threads: int, **options: Any) -> list[npt.NDArray[Any]]:
     kwargs = {"num_agents": 3, "num_worlds": 2, "max_steps": 10, "engine": "native", "num_threads": num_threads}
     vecenv = pufferlib.vector.make(MettaPufferEnv, env_kwargs=kwargs, backend=backend, seed=3, num_envs=2, **options)
