@@ -238,10 +238,17 @@ def test_a_batch_that_goes_while_it_steps() -> None:
 
 def test_the_interpreter_may_end_while_threads_step() -> None:
     code = """
-from tests.engine.test_lifetimes import begun
-batch, buffers = begun(num_threads=3)
-for _ in range(20):
-    batch.step()
+import numpy as np
+from metta_puffer.engine import WorldBuffers
+from metta_puffer.engine.native import NativeBatch
+from metta_puffer.games import make_game
+
+config = make_game("arena", 3)
+kinds = [((200, 3), "u1"), ((), "f4"), ((), "?"), ((), "?"), ((), "i4"), ((), "i4")]
+batch = NativeBatch(config, 64, WorldBuffers(*(np.zeros((192, *shape), kind) for shape, kind in kinds)), 3)
+for world in range(64):
+    batch.begin_episode(world, world, world)
+batch.step()
 batch.step_async(0)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
