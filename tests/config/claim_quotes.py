@@ -1,4 +1,4 @@
-"""Short quotations of the users' documents whose numbers no claim writes in the same way: document, quotation, claim."""
+"""Short quotations of the documents whose numbers no claim writes in the same way: (document, quotation, claim)."""
 
 QUOTED: tuple[tuple[str, str, str], ...] = (
     ("training-pipeline", "= 253 MB", "observation buffer, bytes (11 x 11 floats a step)"),
