@@ -20,6 +20,7 @@ from torch import nn
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError, did_you_mean
+from metta_puffer.policies.weights import read_weights
 
 RESUME_FILE = "resume_state.pt"
 FORMAT = 1
@@ -183,11 +184,11 @@ def load_file(path: str | os.PathLike[str], allowed: list[Any] | None = None) ->
 
 
 def load_policy(policy: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Loads a PuffeRL model file, also one saved under DDP ('module.' before each name).
+    """Loads a PuffeRL model file, also one saved under DDP ('module.' before each name), or a native run's weights.
 
     Raises UserError when it is no state_dict or belongs to another policy or game, naming the first difference.
     """
-    state = load_file(path)
+    state = read_weights(path) if str(path).endswith(".safetensors") else load_file(path)
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
         raise UserError("holds no policy weights", file=str(path), remedy="give a model_*.pt, not a trainer state")
     mine = policy.state_dict()
