@@ -46,9 +46,9 @@ _DTYPES = {"uint8": torch.uint8, "float32": torch.float32}
 def train(plan: RunPlan, sink: MetricSink, env_factory: EnvFactory = metta_env) -> RunResult:
     """Trains until the budget is spent or Ctrl-C is pressed; continues from the run folder's newest checkpoint.
 
-    Ctrl-C finishes the epoch and writes a checkpoint. Raises UserError for what the user can mend, DivergedError
-    when a loss is no longer finite and RankLostError when another rank ends (with the last good checkpoint in the
-    message). Under torchrun rank 0 writes the records and checkpoints of all.
+    Ctrl-C or SIGTERM finishes the epoch and writes a checkpoint. Raises UserError for what the user can mend,
+    DivergedError when a loss is no longer finite and RankLostError when another rank ends (with the last good
+    checkpoint in the message). Under torchrun rank 0 writes the records and checkpoints of all.
     """
     with open_ranks(plan.device) as ranks:
         trainer = NativeTrainer(plan, sink, env_factory, ranks)
@@ -380,13 +380,13 @@ def _check(plan: RunPlan) -> None:
 
 @contextmanager
 def _interrupt_flag() -> Iterator[Callable[[], bool]]:
-    """A flag that Ctrl-C sets; a second Ctrl-C stops at once. Outside the main thread it stays unset."""
+    """A flag that Ctrl-C (SIGINT) or SIGTERM sets; a second Ctrl-C stops at once. Unset outside the main thread."""
     pressed = 0.0
 
     def on_interrupt(signum: int, frame: Any) -> None:
         nonlocal pressed
         # torchrun passes a terminal's Ctrl-C on to processes that got it already.
-        if pressed and time.monotonic() - pressed > ONE_PRESS_SECONDS:
+        if pressed and signum == signal.SIGINT and time.monotonic() - pressed > ONE_PRESS_SECONDS:
             raise KeyboardInterrupt
         if pressed:
             return
@@ -396,8 +396,10 @@ def _interrupt_flag() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    # torchrun ends the ranks that are left with SIGTERM: they still have to say that one was lost.
+    before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: pressed > 0
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

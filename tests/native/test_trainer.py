@@ -76,20 +76,21 @@ def test_one_seed_one_result(tmp_path: Path) -> None:
     assert not all(torch.equal(a[key], c[key]) for key in a)
 
 
-def test_ctrl_c_finishes_the_epoch_and_the_run_goes_on_from_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_finishes_the_epoch_and_the_run_goes_on_from_there(tmp_path: Path, sent: signal.Signals) -> None:
     class Interrupting(ListSink):
         def log(self, record: MetricRecord) -> None:
             super().log(record)
             if record.epoch == 2:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), sent)
 
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(sent)
     sink = Interrupting()
     plan = toy_plan(tmp_path, batch__total_timesteps=512 * 5)
     result = train(plan, sink, recall_env)
     assert (result.status, result.epochs) == ("interrupted", 2)
     assert result.checkpoint is not None and result.checkpoint.endswith("v000002")
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(sent) is before
     resumed = ListSink()
     result = train(plan, resumed, recall_env)
     assert (result.status, result.epochs, result.agent_steps) == ("finished", 5, 2560)
