@@ -108,6 +108,7 @@ class NativeTrainer:
             hidden_size=int(self.policy.hidden_size) if getattr(self.policy, "recurrent", False) else None,  # type: ignore[arg-type]
             device=device,
             advice=self.losses.advice,
+            offload=plan.extra.get("cpu_offload", False),
         )
         mode = plan.extra.get("compile_mode", "default")
         trained_policy = torch.compile(self.policy, mode=mode) if plan.compile else self.policy
@@ -182,7 +183,8 @@ class NativeTrainer:
             with self._stopwatch("train"):
                 updated = self._update.run(self.experience, self.epoch)
         except DivergedError as error:
-            raise DivergedError(f"epoch {self.epoch}: {error}. Last good checkpoint: {self.last_good}") from error
+            where = f"epoch {self.epoch}: {error}, after {self.agent_steps:,} agent-steps"
+            raise DivergedError(f"{where}. Last good checkpoint: {self.last_good}") from error
         collected, updated = self._of_all_ranks(collected, updated)
         self.epoch += 1
         self.agent_steps += collected.agent_steps
