@@ -72,7 +72,7 @@ class NativeTrainer:
         self.folder = Path(plan.run_dir) / "checkpoints"
         device = torch.device(plan.device)
         self.epoch = self.agent_steps = self.env_steps = self.gradient_updates = 0
-        self._wall_seconds_before = 0.0
+        self._wall_seconds_before = self._recorded_seconds = 0.0
         self._stopwatch = Stopwatch()
         self.newest_checkpoint: Path | None = None
 
@@ -139,11 +139,11 @@ class NativeTrainer:
         self._worlds.reset()
         if self._resumed:
             self._rollout.restore(_under("rollout", self._resumed.tensors))
-        while not self._finished(started) and not self._ranks.any(interrupted()):
+        while not self._finished() and not self._ranks.any(interrupted()):
             self._one_epoch(started)
             if self.epoch % self.plan.checkpoint_interval_epochs == 0:
                 self.save(started)
-        finished = self._finished(started)
+        finished = self._finished()
         if self._saved_epoch != self.epoch:
             self.save(started)
         return RunResult(
@@ -162,9 +162,9 @@ class NativeTrainer:
     def last_good(self) -> str:
         return str(self.newest_checkpoint or "none was written yet")
 
-    def _finished(self, started: float) -> bool:
+    def _finished(self) -> bool:
         limit = self.plan.total_wall_seconds
-        out_of_time = self._ranks.any(limit is not None and self._wall_seconds(started) >= limit)
+        out_of_time = self._ranks.any(limit is not None and self._recorded_seconds >= limit)
         return out_of_time or self.agent_steps >= self.plan.batch.total_timesteps
 
     def _wall_seconds(self, started: float) -> float:
@@ -192,6 +192,7 @@ class NativeTrainer:
         self.gradient_updates += updated.gradient_updates
         speed = collected.agent_steps / (time.monotonic() - began)
         record = self._record(collected, updated, rate, speed, started)
+        self._recorded_seconds = record.wall_seconds
         self._schedules.observe(record.values)
         if self._ranks.first:
             self._sink.log(record)
@@ -306,7 +307,7 @@ class NativeTrainer:
             self.env_steps, self.gradient_updates = checkpoint.state["env_steps"], checkpoint.state["gradient_updates"]
             self._schedules.smoothed = dict(checkpoint.state["smoothed_metrics"])
             self._update.initial_weights |= _under("initial", checkpoint.tensors)
-            self._wall_seconds_before = checkpoint.state["wall_seconds"]
+            self._wall_seconds_before = self._recorded_seconds = checkpoint.state["wall_seconds"]
         except (RuntimeError, ValueError, KeyError) as error:
             raise _other_run(str(self.newest_checkpoint), str(error).splitlines()[0]) from error
         self._saved_epoch = self.epoch
