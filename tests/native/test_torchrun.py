@@ -42,7 +42,8 @@ def two_ranks(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"
 
 
 def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
-    while not path.exists():
+    """Until there is something at `path`."""
+    while not path.exists() or not path.stat().st_size:
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.1)
 
