@@ -101,6 +101,9 @@ class Trainer(Section):
     losses: Annotated[list[LossTermPlan], Kind("a list of losses")] = Field(
         description="losses beside PPO's: name, coef, begin_agent_steps, end_agent_steps, options"
     )
+    initial_policy: Text | None = Field(
+        description="weights to begin with: a run folder, RUN:vN, RUN:latest or the URI of one; null for fresh ones"
+    )
     optimizer: Optimizer
     ppo: Ppo
     vtrace: Vtrace
@@ -110,6 +113,9 @@ class Trainer(Section):
 class Checkpoint(Section):
     checkpoint_interval: Count = Field(description="epochs between checkpoints")
     keep: Count | None = Field(description="newest checkpoints that are kept; null keeps all")
+    on_failure: Literal["continue", "stop"] = Field(
+        description="what to do when a checkpoint or the metrics cannot be written; either way it is reported"
+    )
 
 
 class NativeConfig(Section):
@@ -149,7 +155,7 @@ PUBLISHED_TRAINER_KEYS = (
 PUBLISHED_UNREAD = {
     "curriculum": "the worlds are chosen by env.game here",
     "env_overrides": "the worlds are chosen by env here",
-    "initial_policy": "start from a checkpoint with --resume instead",
+    "initial_policy": "set trainer.initial_policy to a run folder or URI instead",
     "checkpoint.checkpoint_dir": "the run folder decides",
     "checkpoint.wandb_checkpoint_interval": "metrics go to wandb, checkpoints do not",
     "simulation": "evaluation is a command of its own here",

@@ -1,6 +1,7 @@
 """Our trainer: rollouts over groups of worlds that overlap with the policy, PPO updates, checkpoints, resume."""
 
 import dataclasses
+import errno
 import logging
 import math
 import signal
@@ -16,10 +17,11 @@ from torch import Tensor, nn
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError, did_you_mean
-from metta_puffer.native import checkpoints
+from metta_puffer.native import checkpoints, run_folder
 from metta_puffer.native.checkpoints import Checkpoint
 from metta_puffer.native.distributed import RankLostError, Ranks, open_ranks
 from metta_puffer.native.experience import Experience
+from metta_puffer.native.initial_policy import InitialPolicy
 from metta_puffer.native.losses.registry import LossTerms
 from metta_puffer.native.losses.term import Context
 from metta_puffer.native.monitors import machine_values
@@ -33,6 +35,7 @@ from metta_puffer.native.worlds import EnvFactory, metta_env, open_worlds
 from metta_puffer.policies import build_policy
 from metta_puffer.tracking.initial_weights import record_initial_weights
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
+from metta_puffer.tracking.write_failures import WriteFailures
 from metta_puffer.trainers import RunResult
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,8 @@ def train(plan: RunPlan, sink: MetricSink, env_factory: EnvFactory = metta_env) 
 
     Ctrl-C or SIGTERM finishes the epoch and writes a checkpoint. Raises UserError for what the user can mend,
     DivergedError when a loss is no longer finite and RankLostError when another rank ends (with the last good
-    checkpoint in the message). Under torchrun rank 0 writes the records and checkpoints of all.
+    checkpoint in the message), and NotWrittenError where a failed write ended the run or left its end unsaved. Under
+    torchrun rank 0 writes the records and checkpoints of all.
     """
     with open_ranks(plan.device) as ranks:
         trainer = NativeTrainer(plan, sink, env_factory, ranks)
@@ -69,7 +73,8 @@ class NativeTrainer:
         self._ranks = ranks = ranks or Ranks()
         self._schedules = Schedules(plan)
         self.plan, self._sink = plan, sink
-        self.folder = Path(plan.run_dir) / "checkpoints"
+        self.folder = Path(plan.run_dir) / checkpoints.CHECKPOINTS
+        self._failures = WriteFailures(plan.checkpoint_on_failure)
         device = torch.device(plan.device)
         self.epoch = self.agent_steps = self.env_steps = self.gradient_updates = 0
         self._wall_seconds_before = self._recorded_seconds = 0.0
@@ -79,6 +84,7 @@ class NativeTrainer:
         resumed = self._newest()
         if resumed:
             resumed = _of_rank(resumed, ranks, str(self.newest_checkpoint))
+        initial = None if resumed or plan.initial_policy is None else InitialPolicy(plan.initial_policy)
         # Worlds of their own for every rank.
         worlds = plan.env.model_copy(update={"seed": plan.env.seed + ranks.rank * plan.env.envs})
         logs = _logs(resumed, plan) if resumed else None
@@ -87,6 +93,8 @@ class NativeTrainer:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(plan.seed)
             self.policy: nn.Module = build_policy(plan.policy, driver).to(device)
+            if initial is not None:
+                initial.put_into(self.policy)
             width: Any = self.policy.get_submodule("actor").in_features
             self.losses = LossTerms(Context(plan, driver, width, driver.single_action_space.n)).to(device)
         # Streams of their own, so that neither depends on how often the other draws.
@@ -139,20 +147,22 @@ class NativeTrainer:
         self._worlds.reset()
         if self._resumed:
             self._rollout.restore(_under("rollout", self._resumed.tensors))
-        while not self._finished() and not self._ranks.any(interrupted()):
+        while not self._finished() and not self._ranks.any(interrupted() or self._failures.stop):
             self._one_epoch(started)
             if self.epoch % self.plan.checkpoint_interval_epochs == 0:
                 self.save(started)
         finished = self._finished()
         if self._saved_epoch != self.epoch:
             self.save(started)
+        saved = str(self.newest_checkpoint) if self.newest_checkpoint else None
+        self._failures.check_end(saved=self._saved_epoch == self.epoch, newest=saved)
         return RunResult(
             status="finished" if finished else "interrupted",
             epochs=self.epoch,
             agent_steps=self.agent_steps,
             gradient_updates=self.gradient_updates,
             wall_seconds=self._wall_seconds(started),
-            checkpoint=str(self.newest_checkpoint) if self.newest_checkpoint else None,
+            checkpoint=saved,
         )
 
     def close(self) -> None:
@@ -195,7 +205,8 @@ class NativeTrainer:
         self._recorded_seconds = record.wall_seconds
         self._schedules.observe(record.values)
         if self._ranks.first:
-            self._sink.log(record)
+            with self._failures.noted("metrics", f"of epoch {self.epoch}"):
+                self._sink.log(record)
 
     def _of_all_ranks(self, collected: Collected, updated: Updated) -> tuple[Collected, Updated]:
         """Agent-steps and episodes of every rank together, losses averaged over them."""
@@ -247,7 +258,7 @@ class NativeTrainer:
     _saved_epoch = -1
 
     def save(self, started: float) -> None:
-        """Writes a checkpoint. A failure is logged and training goes on with the older ones."""
+        """Writes a checkpoint, and copies it to where the run is kept. A failure is reported; see `WriteFailures`."""
         tensors, optimizer = checkpoints.flatten_optimizer(self.optimizer.state_dict())
         tensors |= {f"losses/{name}": tensor for name, tensor in self.losses.state_dict().items()}
         if self.plan.loss.l2_init_loss_coef:
@@ -269,11 +280,17 @@ class NativeTrainer:
         if not self._ranks.first:
             self._saved_epoch = self.epoch
             return
-        try:
+        moment = f"of epoch {self.epoch}"
+        with self._failures.noted("checkpoint", moment):
+            gone = self.newest_checkpoint is not None and not self.newest_checkpoint.exists()
             self.newest_checkpoint = checkpoints.save(self.folder, self.epoch, checkpoint, self.plan.checkpoint_keep)
             self._saved_epoch = self.epoch
-        except OSError as error:
-            log.error("checkpoint of epoch %d not written, training goes on: %s", self.epoch, error)
+            if gone:
+                raise FileNotFoundError(errno.ENOENT, "the older ones are gone: folder deleted", str(self.folder))
+        if self.plan.upload_to is not None and self._saved_epoch == self.epoch:
+            with self._failures.noted("copy of the checkpoint", moment):
+                version = self.newest_checkpoint
+                run_folder.publish(Path(self.plan.run_dir), self.plan.upload_to, version, self.plan.checkpoint_keep)
 
     def _own_tensors(self) -> dict[str, Tensor]:
         """What differs between ranks: random streams, recurrent state, what the worlds were sent."""

@@ -1,6 +1,5 @@
 """The whole trainer on tiny environments."""
 
-import logging
 import os
 import signal
 from pathlib import Path
@@ -124,14 +123,6 @@ def test_a_reward_that_is_not_finite_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(DivergedError, match=r"epoch 0: .*rewards.*none was written yet"):
         train(toy_plan(tmp_path), ListSink(), lambda plan, worlds, seed, buf=None: Broken(4 * worlds, seed, buf=buf))
-
-
-def test_a_failed_checkpoint_is_reported_and_training_goes_on(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "checkpoints").write_text("a file where the folder should be")
-    with caplog.at_level(logging.ERROR):
-        result = train(toy_plan(tmp_path), ListSink(), recall_env)
-    assert result.status == "finished" and result.checkpoint is None
-    assert "checkpoint of epoch 3 not written, training goes on" in caplog.text
 
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
