@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 the training itself failed, 2 unusable input, 130 stopped by Ctrl-C (and resumable)."""
     logging.basicConfig(level=logging.INFO, format="metta-native: %(message)s", stream=sys.stderr)
     try:
-        arguments = _parser(argv).parse_args(argv)
+        arguments = _arguments(argv)
         return int(arguments.run(arguments))
     except UserError as error:
         print(f"metta-native: {error}", file=sys.stderr)
@@ -41,6 +41,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("metta-native: stopped; the last checkpoint is kept", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """argparse takes the KEY=VALUEs before the first option only; those after it are theirs as well."""
+    parser = _parser(argv)
+    arguments, rest = parser.parse_known_args(argv)
+    strange = [text for text in rest if text.startswith("-") or not hasattr(arguments, "overrides")]
+    if strange:
+        parser.error(f"unrecognized arguments: {' '.join(strange)}")
+    if rest:
+        arguments.overrides = [*arguments.overrides, *rest]
+    return arguments
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
@@ -234,3 +246,7 @@ def _shown(value: object) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -168,3 +168,23 @@ def test_help_lists_the_keys_of_the_chosen_file(config: str, capsys: pytest.Capt
         main(["train", "--config", config, "--help"])
     shown = capsys.readouterr().out
     assert "trainer.bptt_horizon=8" in shown and "agent-steps of one row" in shown
+
+
+def test_settings_may_stand_on_both_sides_of_an_option(config: str, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    arguments = [
+        "train",
+        "trainer.total_timesteps=64",
+        "--config",
+        config,
+        "seed=3",
+        "--run-dir",
+        str(run_dir),
+        "seed=4",
+    ]
+    assert main(arguments) == 0
+    plan = json.loads((run_dir / "plan.json").read_text())
+    assert (plan["seed"], plan["batch"]["total_timesteps"]) == (4, 64)
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "--config", config, "--run-dri", str(run_dir)])
+    assert stopped.value.code == 2

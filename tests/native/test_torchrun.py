@@ -20,15 +20,21 @@ SIZES = (
     "device=cpu", "env.num_agents=2", "env.max_steps=50", "trainer.batch_size=768", "trainer.minibatch_size=384",
     "trainer.forward_pass_minibatch_target_size=12", "checkpoint.checkpoint_interval=1",
 )  # fmt: skip
-COMMAND = "import sys; from metta_puffer.cli.native import main; sys.exit(main())"
 
 
 @contextmanager
 def two_ranks(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    start = folder / "start.py"
-    start.write_text(COMMAND)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(start)]
-    command = [*launcher, "train", "--config", str(CONFIG), "--run-dir", "run", *arguments, *SIZES]
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "metta_puffer.cli.native",
+    ]
+    command = [*launcher, "train", "--config", str(CONFIG), *SIZES, "--run-dir", "run", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
