@@ -74,6 +74,28 @@ def test_the_unmodified_pufferl_trains_it(name: str, tmp_path: Path) -> None:
             assert_all_one(trainer.ratio)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_each_trainer_begins_with_the_others_weights(name: str, tmp_path: Path) -> None:
+    """Ours writes a version, PuffeRL begins with its weights and writes a model, ours begins with that."""
+    plan = one_minibatch(name, tmp_path / "ours", env__envs_per_forward=16)
+    first = NativeTrainer(plan, ListSink(), recall_env)
+    first.save(0.0)
+    first.close()
+    written = next((tmp_path / "ours").rglob("weights.safetensors"))
+    theirs = plan.model_copy(
+        update={"run_dir": str(tmp_path / "theirs"), "extra": {"load_model_path": str(written)}, "seed": 5}
+    )
+    env = RecallEnv(64, 5, window=WINDOWS.get(name, WINDOW))
+    with autocast_restored("cpu"), open_trainer(theirs, env, seed=5, ranks=Ranks()) as trainer:
+        model = trainer.save_checkpoint()
+    again = plan.model_copy(update={"run_dir": str(tmp_path / "again"), "initial_policy": model, "seed": 6})
+    second = NativeTrainer(again, ListSink(), recall_env)
+    second.close()
+    weights = first.policy.state_dict()
+    assert weights.keys() == second.policy.state_dict().keys()
+    assert all(torch.equal(tensor, weights[key]) for key, tensor in second.policy.state_dict().items())
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", REMEMBERING)
 def test_it_learns_to_remember(name: str, tmp_path: Path) -> None:
