@@ -11,7 +11,8 @@ import pytest
 from metta_puffer.cli.audit import main
 from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
-from metta_puffer.config.reconcile import MATCHES, SIDES, Pair, reconcile, write_pair
+from metta_puffer.config.pair import SIDES, Pair
+from metta_puffer.config.reconcile import MATCHES, reconcile, write_pair
 from metta_puffer.config.resolver import resolve_native, resolve_puffer
 from metta_puffer.config.sides import native_side, puffer_side
 from tests.config.conftest import CONFIGS, Published
