@@ -58,12 +58,14 @@ class Prioritized(Section):
 
 
 class Trainer(Section):
-    total_timesteps: Count = Field(description="budget in agent-steps")
-    batch_size: Count = Field(description="agent-steps of the buffer")
-    minibatch_size: Count = Field(description="agent-steps of one optimizer step")
+    total_timesteps: Count = Field(description="budget in agent-steps, of all ranks together")
+    batch_size: Count = Field(description="agent-steps of the buffer, of each rank")
+    minibatch_size: Count = Field(description="agent-steps of one optimizer step, of each rank")
     bptt_horizon: Count = Field(description="agent-steps of one row")
     update_epochs: Count = Field(description="passes over the buffer")
-    forward_pass_minibatch_target_size: Count = Field(description="agents wanted in one policy forward pass")
+    forward_pass_minibatch_target_size: Count = Field(
+        description="agents wanted in one policy forward pass, of each rank"
+    )
     async_factor: Count = Field(description="groups of worlds that take turns")
     num_workers: Count | None = Field(description="worker threads; null chooses from the machine")
     overwork: Switch = Field(description="allow more workers than physical cores")
