@@ -6,25 +6,26 @@ Run folders may be paths or URIs (file://, s3://, gs://, memory://); RUN:v12 and
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from metta_puffer import uris
-from metta_puffer.config.loading import load_native
+from metta_puffer.config.loading import CONFIGS, load_native
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.config.resolver import resolve_native
-from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
+from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError, did_you_mean
 from metta_puffer.native.run_folder import RUNS, fetch, working_folder
 from metta_puffer.tracking.jsonl import METRICS_FILE, PLAN_FILE, JsonlSink
 from metta_puffer.tracking.multi import MultiSink
 from metta_puffer.tracking.schema import MetricSink
 from metta_puffer.tracking.write_failures import NotWrittenError
 
-DEFAULT_CONFIG = "configs/native/metta.yaml"
+DEFAULT_CONFIG = str(CONFIGS / "native" / "metta.yaml")
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -194,8 +195,18 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its mistakes are the user's like any other: one message with the remedy."""
+
+    def error(self, message: str) -> NoReturn:
+        mistyped = re.search(r"unrecognized arguments: (--[\w-]+)", message)
+        flags = ("--config", "--run-dir", "--resume", "--wandb", "--episodes", "--seed")
+        near = did_you_mean(mistyped[1], flags) if mistyped else ""
+        raise UserError(f"{message}.{near}", file="command line", remedy=f"see {self.prog} --help")
+
+
 def _parser(argv: Sequence[str] | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="metta-native", description=__doc__)
+    parser = _Parser(prog="metta-native", description=__doc__)
     commands = parser.add_subparsers(title="commands", required=True)
     train = commands.add_parser(
         "train",
@@ -226,7 +237,7 @@ def _parser(argv: Sequence[str] | None) -> argparse.ArgumentParser:
 def _keys(argv: Sequence[str] | None) -> str:
     """The table of keys for `train --help`, from the file that --config names."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not {"-h", "--help"} & set(arguments):
+    if "train" not in arguments or not {"-h", "--help"} & set(arguments):
         return ""
     config = DEFAULT_CONFIG
     for position, argument in enumerate(arguments[:-1]):

@@ -163,6 +163,32 @@ def test_a_foreign_or_damaged_checkpoint_is_refused(
     assert error.count(f"{weights}: not a usable checkpoint") == 2 and "no complete checkpoint" in error
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["trian"], "invalid choice: 'trian'"),
+        (["train", "--configg", "x"], "Did you mean '--config'?"),
+        (["eval"], "required: RUN[:VERSION]"),
+        (["eval", "run", "--episodes", "many"], "invalid int value: 'many'"),
+    ],
+)
+def test_a_mistyped_command_is_one_message_too(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error and "Remedy: see metta-native" in error
+
+
+def test_help_of_eval_is_there_outside_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["eval", "--help"])
+    assert ended.value.code == 0 and "RUN[:VERSION]" in capsys.readouterr().out
+
+
 def test_help_lists_the_keys_of_the_chosen_file(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["train", "--config", config, "--help"])
