@@ -1,82 +1,104 @@
-"""Rollout speed of the native trainer, and how much environment time hides behind the policy.
+"""Rollout speed of the native trainer's groups, and how much environment time hides behind the policy.
 
-    python -m benchmarks.rollout [--engine published] [--worlds 24] [--moments 60] [--timeline OUT.png]
+    python -m benchmarks.rollout [--engine native] [--policy small] [--worlds 96] [--timeline OUT.png]
 
-For async_factor 1, 2 and 3 with groups stepped by threads of this process, and for PufferLib's worker processes, one
-line each: agent-steps per second and the hidden share. With E the time the worlds take alone, P the policy alone and
-R the rollout, the share is (E + P - R) / min(E, P): 0 when they take turns, 1 when the shorter costs nothing. One math
-thread for the policy.
+Arrangements: async_factor 1, 2 and 3 on one thread for the policy and one for the engine, and PufferLib's
+Multiprocessing (two workers) as the native trainer drives it. Medians over rounds.
+
+With E the seconds that the worlds take alone and P the policy alone (both from a single group of the same size, where
+they take turns) and R a rollout's, the hidden share is (E + P - R) / min(E, P): 0 when nothing overlaps, 1 when the
+shorter of the two costs nothing. `waits` is the share of a rollout in which the policy's thread stood still.
+
+The policy `linear`, one matrix on the observations' bytes, takes about as long as the engine: the hardest case.
 """
 
 import argparse
 import os
 import platform
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
 import psutil
 import torch
+from torch import Tensor, nn
 
 from metta_puffer.config.plan import EnvPlan, PolicyPlan
 from metta_puffer.native.distribution import sample
-from metta_puffer.native.worlds import WorldGroups, metta_env, open_worlds
+from metta_puffer.native.worlds import ProcessGroups, WorldGroups, metta_env, open_worlds
 from metta_puffer.policies import build_policy
+
+WARM_UP_TURNS = 3
+LINEAR = "linear"
+SPANS_PER_TURN = 4  # that `roll` notes
+SHOWN_TURNS = 5  # of async_factor 1, in the timeline
+
+
+class LinearPolicy(nn.Module):
+    """logits = W * bytes of the observation."""
+
+    def __init__(self, env: Any) -> None:
+        super().__init__()
+        self.actor = nn.Linear(env.single_observation_space.shape[0] * 3, int(env.single_action_space.n))
+
+    def forward_eval(self, observations: Tensor, state: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        logits = self.actor(observations.flatten(1).float() / 255)
+        return logits, logits[:, :1]
 
 
 @dataclass
-class Spans:
-    """(start, end, row) in seconds, a row for the policy and one for each group."""
+class Rolled:
+    """One rollout. Spans are (start, end, row) in seconds: `policy`, `waits`, and `group N` from sent to received."""
 
-    drawn: list[tuple[float, float, str]] = field(default_factory=list)
+    agent_steps: int = 0
+    seconds: float = 0.0
+    spans: list[tuple[float, float, str]] = field(default_factory=list)
 
-    def timed_factory(self, plan: EnvPlan, worlds: int, seed: int, buf: Any = None) -> Any:
-        env = metta_env(plan, worlds, seed, buf)
-        step, name = env.step, f"worlds from {seed}"
-
-        def timed(actions: np.ndarray) -> Any:
-            start = time.perf_counter()
-            result = step(actions)
-            self.drawn.append((start, time.perf_counter(), name))
-            return result
-
-        env.step = timed
-        return env
-
-    def seconds(self, of_policy: bool) -> float:
-        return sum(end - start for start, end, row in self.drawn if (row == "policy") == of_policy)
+    def spent(self, row: str) -> float:
+        return sum(end - start for start, end, name in self.spans if name == row)
 
 
-def roll(worlds: WorldGroups, policy: torch.nn.Module, moments: int, spans: Spans) -> float:
-    """Seconds for `moments` turns of every group."""
-    generator = torch.Generator().manual_seed(0)
-    states: dict[int, dict[str, torch.Tensor]] = {group: {} for group in range(worlds.num_groups)}
-    worlds.reset()
-    start = 0.0
-    for turn in range((moments + 3) * worlds.num_groups):
-        if turn == 3 * worlds.num_groups:  # the first turns build caches
-            spans.drawn.clear()
-            start = time.perf_counter()
+def roll(worlds: WorldGroups, policy: nn.Module, turns: int) -> Rolled:
+    """`turns` turns of every group, on worlds that have just been reset or have finished such a roll."""
+    generator, clock = torch.Generator().manual_seed(0), time.perf_counter
+    states: list[dict[str, Tensor]] = [{} for _ in range(worlds.num_groups)]
+    sent = [0.0] * worlds.num_groups
+    rolled, begin = Rolled(), 0.0
+    for turn in range((turns + WARM_UP_TURNS) * worlds.num_groups):
+        if turn == WARM_UP_TURNS * worlds.num_groups:
+            rolled.spans.clear()
+            begin = clock()
+        asked = clock()
         received = worlds.recv()
-        began = time.perf_counter()
+        arrived = clock()
         with torch.no_grad():
             logits, _ = policy.forward_eval(torch.from_numpy(received.observations), states[received.group])  # type: ignore[operator]
-            actions, _ = sample(logits, generator)
-        spans.drawn.append((began, time.perf_counter(), "policy"))
-        worlds.send(received.group, actions.to(torch.int32).numpy())
-    for _ in range(worlds.num_groups):  # the last steps belong to the time
-        worlds.recv()
-    return time.perf_counter() - start
+            actions = sample(logits, generator)[0].to(torch.int32).numpy()
+        ready = clock()
+        worlds.send(received.group, actions)
+        rolled.spans += [
+            (asked, arrived, "waits"),
+            (arrived, ready, "policy"),
+            (ready, clock(), "waits"),
+            (sent[received.group], arrived, f"group {received.group}"),
+        ]
+        sent[received.group] = ready
+    rolled.seconds = clock() - begin
+    rolled.agent_steps = turns * worlds.num_groups * worlds.agents_per_group
+    rolled.spans = [span for span in rolled.spans if span[0] >= begin]
+    return rolled
 
 
 def env_plan(arguments: argparse.Namespace, groups: int, workers: int) -> EnvPlan:
     return EnvPlan(
         game="arena",
+        game_options={"map_pool": 8, "desync_episodes": True},
         engine=arguments.engine,
         agents_per_env=arguments.agents,
         envs=arguments.worlds,
@@ -86,53 +108,133 @@ def env_plan(arguments: argparse.Namespace, groups: int, workers: int) -> EnvPla
     )
 
 
-def measure(arguments: argparse.Namespace, groups: int, workers: int) -> tuple[float, Spans]:
-    """(agent-steps per second, spans) of one arrangement."""
-    plan, spans = env_plan(arguments, groups, workers), Spans()
-    worlds = open_worlds(plan, spans.timed_factory)
+def single_threaded(plan: EnvPlan, worlds: int, seed: int, buf: Any = None) -> Any:
+    """The environment of one worker process."""
+    return metta_env(plan.model_copy(update={"workers": 1}), worlds, seed, buf)
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, list[Rolled]]:
+    """Rolls of every arrangement: those in this process in turns, then PufferLib's, whose idle workers would take part
+    of the processor from the others."""
+    rolls: dict[str, list[Rolled]] = {}
+    opened: dict[str, WorldGroups] = {}
     try:
+        for groups in (1, 2, 3):
+            plan = env_plan(arguments, groups, 1)
+            opened[f"async_factor {groups}"] = open_worlds(plan, metta_env)
+            if groups > 1:
+                alone = plan.model_copy(update={"envs": plan.envs_per_forward})
+                opened[one_of(groups)] = open_worlds(alone, metta_env)
         torch.manual_seed(0)
-        policy = build_policy(PolicyPlan(name=arguments.policy), worlds.driver_env)
-        seconds = roll(worlds, policy, arguments.moments, spans)
+        env = opened["async_factor 1"].driver_env
+        policy = (
+            LinearPolicy(env) if arguments.policy == LINEAR else build_policy(PolicyPlan(name=arguments.policy), env)
+        )
+        rolls |= take_turns(opened, policy, arguments)
+        for groups in (1, 2):
+            worlds = ProcessGroups(env_plan(arguments, groups, 2), single_threaded, None)
+            name = f"Multiprocessing, {groups} group{'s' * (groups > 1)}"
+            opened[name] = worlds
+            rolls |= take_turns({name: worlds}, policy, arguments)
+            worlds.close()
+            del opened[name]
     finally:
-        worlds.close()
-    return plan.total_agents * arguments.moments / seconds, spans
+        for worlds in opened.values():
+            worlds.close()
+    return rolls
 
 
-def draw(spans: dict[str, Spans], path: Path) -> None:
-    """Who worked when, over a short stretch: one panel an arrangement."""
+def one_of(groups: int) -> str:
+    return f"one of {groups} groups"
+
+
+def take_turns(
+    opened: dict[str, WorldGroups], policy: nn.Module, arguments: argparse.Namespace
+) -> dict[str, list[Rolled]]:
+    for worlds in opened.values():
+        worlds.reset()
+    rolls: dict[str, list[Rolled]] = {name: [] for name in opened}
+    for _ in range(arguments.rounds):
+        for name, worlds in opened.items():
+            rolls[name].append(roll(worlds, policy, arguments.turns))
+    return rolls
+
+
+def median(rolls: list[Rolled], value: Callable[[Rolled], float]) -> float:
+    return statistics.median(value(one) for one in rolls)
+
+
+def report(rolls: dict[str, list[Rolled]]) -> None:
+    for name, some in rolls.items():
+        speed = median(some, lambda one: one.agent_steps / one.seconds)
+        waits = median(some, lambda one: one.spent("waits") / one.seconds)
+        print(f"{name:<28} {speed:12,.0f} agent-steps/s   waits {waits:6.1%}")
+    for groups in (2, 3):
+        alone, together = rolls[one_of(groups)], rolls[f"async_factor {groups}"]
+        environment = groups * median(alone, lambda one: one.spent("waits"))
+        policy = groups * median(alone, lambda one: one.spent("policy"))
+        seconds = median(together, lambda one: one.seconds)
+        hidden = (environment + policy - seconds) / min(environment, policy)
+        print(
+            f"async_factor {groups}: environment {environment:.3f} s and policy {policy:.3f} s alone, "
+            f"{seconds:.3f} s together: hidden {hidden:.1%}"
+        )
+
+
+def drawn(rolls: dict[str, list[Rolled]]) -> dict[str, list[Rolled]]:
+    return {name: some for name, some in rolls.items() if not name.startswith("one of")}
+
+
+def draw(rolls: dict[str, list[Rolled]], path: Path) -> None:
+    """Who had the work when, over a short stretch: one panel an arrangement."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.patches import Patch
 
-    figure, panels = pyplot.subplots(len(spans), 1, figsize=(11, 1.6 * len(spans) + 0.6), squeeze=False)
-    for axes, (title, one) in zip(panels[:, 0], spans.items(), strict=True):
-        begin = min(start for start, _, _ in one.drawn)
-        rows = ["policy", *sorted({row for _, _, row in one.drawn} - {"policy"})]
-        length = 12 * max(end - start for start, end, _ in one.drawn)
-        for start, end, row in one.drawn:
-            if start - begin < length:
-                colour = "tab:orange" if row == "policy" else "tab:blue"
-                axes.barh(rows.index(row), end - start, left=start - begin, color=colour, edgecolor="white")
-        labels = ["policy", *(f"group {number}" for number in range(len(rows) - 1))]
-        axes.set(title=title, yticks=range(len(rows)), yticklabels=labels, xlim=(0, length))
+    colours = {"policy": "tab:orange", "waits": "tab:red"}
+    figure, panels = pyplot.subplots(len(rolls), 1, figsize=(11, 1.5 * len(rolls) + 0.8), squeeze=False, sharex=True)
+    alone = rolls["async_factor 1"][-1]
+    length = SHOWN_TURNS * alone.seconds / (len(alone.spans) / SPANS_PER_TURN)
+    for axes, (title, some) in zip(panels[:, 0], rolls.items(), strict=True):
+        spans = some[-1].spans
+        begin = spans[len(spans) // 4][0]
+        rows = ["policy", *sorted({name for _, _, name in spans} - set(colours))]
+        for start, end, name in spans:
+            if end > begin and start < begin + length:
+                row = rows.index("policy" if name in colours else name)
+                left, right = max(start - begin, 0.0), min(end - begin, length)
+                edge = "none" if name in colours else "white"
+                axes.barh(
+                    row, (right - left) * 1e3, left=left * 1e3, color=colours.get(name, "tab:blue"), edgecolor=edge
+                )
+        axes.set(title=title, yticks=range(len(rows)), yticklabels=rows, xlim=(0, length * 1e3))
         axes.invert_yaxis()
-    panels[-1, 0].set_xlabel("seconds")
-    figure.tight_layout()
+    panels[-1, 0].set_xlabel("milliseconds")
+    labels = {
+        "policy": "tab:orange",
+        "policy's thread waits": "tab:red",
+        "actions sent, step not yet fetched": "tab:blue",
+    }
+    figure.legend(
+        handles=[Patch(color=colour, label=label) for label, colour in labels.items()], loc="upper center", ncols=3
+    )
+    figure.tight_layout(rect=(0, 0, 1, 0.96))
     figure.savefig(path, dpi=110)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engine", choices=("published", "native"), default="published")
-    parser.add_argument("--policy", default="small")
-    parser.add_argument("--worlds", type=int, default=24, help="a multiple of 6, shared by the groups")
-    parser.add_argument("--agents", type=int, default=12, help="agents of one world")
-    parser.add_argument("--moments", type=int, default=60, help="turns of every group")
+    parser.add_argument("--engine", choices=("published", "native"), default="native")
+    parser.add_argument("--policy", default=LINEAR, help=f"{LINEAR}, or a policy of the trainers")
+    parser.add_argument("--worlds", type=int, default=96, help="a multiple of 6, shared by the groups")
+    parser.add_argument("--agents", type=int, default=24, help="agents of one world")
+    parser.add_argument("--turns", type=int, default=60, help="turns of every group in a roll")
+    parser.add_argument("--rounds", type=int, default=7, help="rolls of every arrangement")
     parser.add_argument("--timeline", type=Path, default=Path(tempfile.gettempdir()) / "rollout-timeline.png")
     arguments = parser.parse_args()
-    if arguments.worlds % 6:
+    if arguments.worlds < 1 or arguments.worlds % 6:
         parser.error(f"--worlds {arguments.worlds} cannot be shared by 1, 2 and 3 groups; use a multiple of 6")
     torch.set_num_threads(1)
     print(
@@ -140,23 +242,9 @@ def main() -> None:
         f"load {os.getloadavg()[0]:.1f}; torch {torch.__version__}; engine {arguments.engine}, policy "
         f"{arguments.policy}, {arguments.worlds} worlds x {arguments.agents} agents"
     )
-    timelines: dict[str, Spans] = {}
-    per_moment = {}
-    for groups in (1, 2, 3):
-        speed, spans = measure(arguments, groups, 1)
-        timelines[f"async_factor {groups}"] = spans
-        environment, policy = spans.seconds(of_policy=False), spans.seconds(of_policy=True)
-        if groups == 1:  # nothing overlaps, so these are the times of each alone
-            per_moment = {"environment": environment, "policy": policy}
-        total = arguments.worlds * arguments.agents * arguments.moments / speed
-        alone = per_moment["environment"] + per_moment["policy"]
-        hidden = (alone - total) / min(per_moment.values())
-        print(f"threads, async_factor {groups}: {speed:10,.0f} agent-steps/s   hidden {hidden:7.1%}")
-    print(f"  alone: environment {per_moment['environment']:.2f} s, policy {per_moment['policy']:.2f} s")
-    for groups in (1, 2):
-        speed, _ = measure(arguments, groups, 2)
-        print(f"PufferLib Multiprocessing, 2 workers, {groups} group(s): {speed:10,.0f} agent-steps/s")
-    draw(timelines, arguments.timeline)
+    rolls = measure(arguments)
+    report(rolls)
+    draw(drawn(rolls), arguments.timeline)
     print(f"timeline: {arguments.timeline}")
 
 

@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich_argparse import RichHelpFormatter
@@ -15,13 +16,18 @@ from compare import rundir
 from compare.adding import added_runs, parse_addition, remember
 from compare.baseline import random_baseline
 from compare.ladder import Ladder, plan_ladder
+from compare.launchers import Launcher, LocalLauncher, physical_cores
 from compare.plan import ARMS, RUNS_FOLDER, BudgetAxis, Request, audit_findings, plan_runs
 from compare.progress import display_for
 from compare.provenance import provenance
 from compare.rundir import Run
-from compare.runs import physical_cores, run_all
+from compare.runs import run_all
 from compare.worker import EXIT_STOPPED
+from metta_puffer import uris
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
+
+if TYPE_CHECKING:
+    from compare.sequential import EarlyStop
 
 EXIT_INCOMPLETE = 1
 CONFIDENCE = 0.95
@@ -45,9 +51,25 @@ def parser() -> argparse.ArgumentParser:
     budget.add_argument(
         "--total-gradient-updates", type=int, metavar="N", help="budget of each run in optimizer steps instead"
     )
+    budget.add_argument(
+        "--total-wall-seconds", type=float, metavar="S", help="budget of each run in seconds of wall-clock instead"
+    )
     result.add_argument("--out", type=Path, required=True, metavar="DIR", help="where runs and results go")
     result.add_argument("--resume", action="store_true", help="go on in DIR: finished runs stay, partial ones continue")
-    result.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: physical cores)")
+    result.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: as there are cores)")
+    result.add_argument(
+        "--launcher",
+        choices=("local", "ray", "none"),
+        default="local",
+        help="who starts the runs: this machine, the Ray cluster of RAY_ADDRESS, or nobody: a scheduler does, with "
+        "python -m compare.worker RUN_DIR",
+    )
+    result.add_argument(
+        "--runs-uri",
+        metavar="URI",
+        help="with --launcher ray: where every node keeps the runs' directories, such as s3://bucket/runs "
+        "(default: DIR/runs, which all nodes must then share)",
+    )
     result.add_argument(
         "--engine", choices=("published", "native"), help="engine of both arms (default: as configured)"
     )
@@ -90,30 +112,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def compare(options: argparse.Namespace, console: Console) -> int:
-    jobs = physical_cores() if options.jobs is None else options.jobs
-    if jobs < 1:
-        raise UserError("must be at least 1", key="--jobs", value=jobs, remedy="leave it out to use every core")
-    for key in ("evaluations", "evaluation_episodes"):
-        if getattr(options, key) < 0:
-            name = "--" + key.replace("_", "-")
-            raise UserError("must not be negative", key=name, value=getattr(options, key), remedy="0 means none")
-    axis: BudgetAxis = "agent_steps" if options.total_gradient_updates is None else "gradient_updates"
-    request = Request(
-        puffer=options.puffer,
-        native=options.native,
-        seeds=options.seeds,
-        budget=options.total_agent_steps if axis == "agent_steps" else options.total_gradient_updates,
-        axis=axis,
-        out=options.out,
-        engine=options.engine,
-        control=options.aa,
-        marks=options.evaluations,
-    )
-    for key in ("aa", "ladder"):
-        if getattr(options, key) and options.stop_when_decided:
-            raise UserError(
-                "needs all seeds", key=f"--{key}", remedy=f"leave out either --{key} or --stop-when-decided"
-            )
+    request = _request(options)
     runs, findings = plan_runs(request), audit_findings(request)
     ladder = _plan_ladder(runs, options.out) if options.ladder else None
     with ExitStack() as stack:
@@ -129,13 +128,11 @@ def compare(options: argparse.Namespace, console: Console) -> int:
         baseline = random_baseline(runs[0].plan.env, options.out)
         console.print(f"The random policy scores {baseline.mean:.3f}.", highlight=False)
         group = options.out.resolve().name if options.wandb else None
-        episodes = options.evaluation_episodes if options.evaluations else 0
-        display = display_for(console)
         # Imported on use: statistics, drawing and database take seconds that a wrong flag need not wait for.
         from compare.outputs import write_outputs
         from compare.sequential import EarlyStop
 
-        stop = EarlyStop(runs, axis) if options.stop_when_decided else None
+        stop = EarlyStop(runs, request.axis) if options.stop_when_decided else None
         if ladder:
             console.print(
                 f"The ladder adds {len(ladder.runs)} runs to {len(runs)}: {len(ladder.rungs)} mixtures of "
@@ -143,14 +140,7 @@ def compare(options: argparse.Namespace, console: Console) -> int:
                 highlight=False,
                 soft_wrap=True,
             )
-        completed = run_all(
-            wanted,
-            jobs=jobs,
-            display=display,
-            evaluation_episodes=episodes,
-            wandb_group=group,
-            enough=stop.enough if stop else lambda: False,
-        )
+        completed = _train(wanted, options, console, group, stop)
         judged = stop.within(stop.look) if stop else runs
         confidence = stop.look.confidence if stop else CONFIDENCE
         results = write_outputs(
@@ -160,7 +150,7 @@ def compare(options: argparse.Namespace, console: Console) -> int:
             provenance=made,
             findings=findings,
             confidence=confidence,
-            axis=axis,
+            axis=request.axis,
             ladder=ladder,
         )
         if group is not None:
@@ -176,6 +166,77 @@ def compare(options: argparse.Namespace, console: Console) -> int:
     if not completed:
         return EXIT_STOPPED
     return 0 if results.verdict.complete else EXIT_INCOMPLETE
+
+
+def _request(options: argparse.Namespace) -> Request:
+    """What the options ask for. Raises UserError for options that do not go together."""
+    if options.jobs is not None and options.jobs < 1:
+        raise UserError("must be at least 1", key="--jobs", value=options.jobs, remedy="leave it out to use every core")
+    if options.runs_uri is not None and options.launcher != "ray":
+        raise UserError(
+            "is for runs on a cluster", key="--runs-uri", value=options.runs_uri, remedy="add --launcher ray"
+        )
+    if options.runs_uri is not None:
+        uris.is_remote(options.runs_uri)  # refuses what is no URI, before anything is started for it
+    for key in ("evaluations", "evaluation_episodes"):
+        if getattr(options, key) < 0:
+            name = "--" + key.replace("_", "-")
+            raise UserError("must not be negative", key=name, value=getattr(options, key), remedy="0 means none")
+    budgets: dict[BudgetAxis, float | None] = {
+        "agent_steps": options.total_agent_steps,
+        "gradient_updates": options.total_gradient_updates,
+        "wall_seconds": options.total_wall_seconds,
+    }
+    ((axis, budget),) = ((axis, budget) for axis, budget in budgets.items() if budget is not None)
+    for key in ("aa", "ladder"):
+        if getattr(options, key) and options.stop_when_decided:
+            raise UserError(
+                "needs all seeds", key=f"--{key}", remedy=f"leave out either --{key} or --stop-when-decided"
+            )
+    return Request(
+        puffer=options.puffer,
+        native=options.native,
+        seeds=options.seeds,
+        budget=budget,
+        axis=axis,
+        out=options.out,
+        engine=options.engine,
+        control=options.aa,
+        marks=options.evaluations,
+    )
+
+
+def _train(
+    runs: Sequence[Run], options: argparse.Namespace, console: Console, group: str | None, stop: "EarlyStop | None"
+) -> bool:
+    """Whether it came to the end, rather than being asked to stop."""
+    if options.launcher == "none":
+        left = sum(rundir.status(run) != "finished" for run in runs)
+        console.print(f"{left} of {len(runs)} runs in {options.out / RUNS_FOLDER} are to be trained.", soft_wrap=True)
+        return True
+    launcher, jobs = _launcher(options, runs)
+    return run_all(
+        runs,
+        jobs=jobs,
+        display=display_for(console),
+        launcher=launcher,
+        evaluations=options.evaluations,
+        evaluation_episodes=options.evaluation_episodes if options.evaluations else 0,
+        wandb_group=group,
+        enough=stop.enough if stop else lambda: False,
+    )
+
+
+def _launcher(options: argparse.Namespace, runs: Sequence[Run]) -> tuple[Launcher, int]:
+    """Who starts the workers of these claimed runs, and how many at once."""
+    if options.launcher == "local":
+        jobs = options.jobs or physical_cores()
+        return LocalLauncher(jobs), jobs
+    # Imported on use: only those who ask for it have Ray.
+    from compare.ray_launcher import RayLauncher
+
+    launcher = RayLauncher(runs, options.runs_uri or str((options.out / RUNS_FOLDER).resolve()))
+    return launcher, options.jobs or launcher.jobs
 
 
 def _plan_ladder(runs: Sequence[Run], out: Path) -> Ladder:

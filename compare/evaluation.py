@@ -24,15 +24,18 @@ SEED = 0  # of the held-out maps and of the sampled actions: the same for every 
 LoadWeights = Callable[["nn.Module"], None]
 
 
-def evaluate(run: Run, episodes: int) -> None:
-    """Score every checkpoint of a finished run that has no score yet, appending to its evaluations file.
+def evaluate(run: Run, episodes: int, marks: int = 0) -> None:
+    """Score the checkpoints of a finished run that have no score yet, appending to its evaluations file.
 
-    Raises UserError for a damaged checkpoint.
+    All of them, or for a budget of seconds the last ones before `marks` equal shares of it: how many there are is
+    known only afterwards. Raises UserError for a damaged checkpoint.
     """
     moments = {record.epoch: record for record in read_records(run.metrics)}
     path = run.dir / EVALUATIONS_FILE
     done = {record.epoch for record in read_records(path)}
-    wanted = [(epoch, load) for epoch, load in checkpoints(run) if epoch in moments and epoch not in done]
+    present = {epoch: load for epoch, load in checkpoints(run) if epoch in moments}
+    chosen = present.keys() if run.plan.total_wall_seconds is None else _at_shares(moments, list(present), marks)
+    wanted = [(epoch, load) for epoch, load in present.items() if epoch in chosen and epoch not in done]
     if not wanted:
         return
     # Imported on use: only a worker that evaluates needs torch and the engine for it.
@@ -61,6 +64,16 @@ def evaluate(run: Run, episodes: int) -> None:
                 )
             )
             print(f"evaluated the policy of epoch {epoch}: {values}")
+
+
+def _at_shares(moments: dict[int, MetricRecord], epochs: list[int], marks: int) -> set[int]:
+    """Of `epochs` the newest one at each of `marks` equal shares of the time that the run took."""
+    end = max((moments[epoch].wall_seconds for epoch in epochs), default=0.0)
+    chosen = set()
+    for mark in range(1, marks + 1):
+        before = [epoch for epoch in epochs if moments[epoch].wall_seconds <= end * mark / marks]
+        chosen |= {max(before)} if before else set()
+    return chosen
 
 
 def checkpoints(run: Run) -> Iterator[tuple[int, LoadWeights]]:

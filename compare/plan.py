@@ -16,10 +16,11 @@ from metta_puffer.errors import UserError
 
 RUNS_FOLDER = "runs"
 ARMS = ("puffer", "native")
-BudgetAxis = Literal["agent_steps", "gradient_updates"]
+BudgetAxis = Literal["agent_steps", "gradient_updates", "wall_seconds"]
 BUDGETS: dict[BudgetAxis, str] = {
     "agent_steps": "--total-agent-steps",
     "gradient_updates": "--total-gradient-updates",
+    "wall_seconds": "--total-wall-seconds",
 }
 # What a plan says about one run, not about its arm.
 PER_RUN = frozenset({"seed", "env.seed", "run_dir", "trainer", "notes"})
@@ -32,18 +33,19 @@ class Request:
     puffer: Path
     native: Path
     seeds: int
-    budget: int  # of each run, in units of `axis`
+    budget: float  # of each run, in units of `axis`; a whole number unless these are seconds
     out: Path
     axis: BudgetAxis = "agent_steps"
     engine: EngineName | None = None  # None: as the configurations say
     control: str | None = None  # the arm that also runs against itself, as an arm of its own with other seeds
-    marks: int = 0  # checkpoints a run, at equal shares of its budget; 0: as the configurations say
+    # Checkpoints a run, at equal shares of its budget; as configured where this is 0 or the budget one of seconds.
+    marks: int = 0
 
 
 def plan_runs(request: Request) -> list[Run]:
     """Every run, seed by seed, so that stopping early leaves pairs. Raises UserError for what cannot be run."""
     for key, value in (("--seeds", request.seeds), (BUDGETS[request.axis], request.budget)):
-        if value < 1:
+        if not 1 <= value < math.inf:
             raise UserError("must be at least 1", key=key, value=value, remedy="give a positive number")
     machine = Machine.detect()
     runs: list[Run] = []
@@ -58,13 +60,15 @@ def plan_runs(request: Request) -> list[Run]:
 def _run(request: Request, name: str, arm: str, seed: int, machine: Machine) -> Run:
     run_dir = str(request.out / RUNS_FOLDER / f"{name}-seed{seed}")
     resolve, path = (resolve_puffer, request.puffer) if arm == "puffer" else (resolve_native, request.native)
-    total = request.budget
+    total = None if request.axis == "wall_seconds" else int(request.budget)
     if request.axis == "gradient_updates":
         # What an update costs in agent-steps is the configuration's own: ask it first.
         batch = resolve(path, _overrides(request, arm, seed), run_dir=run_dir, machine=machine).batch
         rounds = math.ceil(request.budget / batch.gradient_updates_per_epoch)
         total = rounds * batch.agent_steps_collected_per_epoch
     plan = resolve(path, _overrides(request, arm, seed, total), run_dir=run_dir, machine=machine)
+    if request.axis == "wall_seconds":
+        return Run(name, seed, plan.model_copy(update={"total_wall_seconds": request.budget}))
     if request.marks:
         interval = max(1, math.ceil(plan.batch.total_epochs / request.marks))
         plan = plan.model_copy(update={"checkpoint_interval_epochs": interval})
@@ -136,4 +140,5 @@ def arithmetic(plan: RunPlan) -> dict[str, Any]:
         "groups": plan.env.groups,
         "workers": plan.env.workers,
     }
-    return {**worlds, **plan.batch.model_dump()}
+    limit = {} if plan.total_wall_seconds is None else {"total_wall_seconds": plan.total_wall_seconds}
+    return {**worlds, **plan.batch.model_dump(), **limit}

@@ -30,7 +30,7 @@ class RunView:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.state: str = rundir.status(run)
-        self.agent_steps, self.how = 0, ""
+        self.agent_steps, self.wall_seconds, self.how = 0, 0.0, ""
         self.scores: list[float] = []
         self.scored_at: list[int] = []  # agent-steps of each score
         self._tail = RecordTail(run.metrics)
@@ -38,12 +38,33 @@ class RunView:
         self.poll()
 
     @property
-    def budget(self) -> int:
+    def budget(self) -> str:
+        """What the run is given, in words."""
+        limit = self.run.plan.total_wall_seconds
+        return duration(limit) if limit is not None else f"{self._total:,} agent-steps"
+
+    @property
+    def _total(self) -> int:
         return self.run.plan.batch.total_timesteps
+
+    @property
+    def share(self) -> float:
+        """Of its budget that is spent, 0 to 1."""
+        limit = self.run.plan.total_wall_seconds
+        in_time = self.wall_seconds / limit if limit is not None else 0.0
+        return min(1.0, max(in_time, self.agent_steps / self._total))
+
+    @property
+    def position(self) -> str:
+        """How far it has come, in words."""
+        limit = self.run.plan.total_wall_seconds
+        if limit is not None:
+            return f"{duration(self.wall_seconds)} of {duration(limit)}, {self.agent_steps:,} agent-steps"
+        return f"{self.agent_steps:,} of {self._total:,} agent-steps"
 
     def poll(self) -> None:
         for record in self._tail.poll():
-            self.agent_steps = record.agent_steps
+            self.agent_steps, self.wall_seconds = record.agent_steps, record.wall_seconds
             self._moments.append((record.agent_steps, record.wall_seconds))
             if "score" in record.values:
                 self.scores.append(record.values["score"])
@@ -52,7 +73,7 @@ class RunView:
     @property
     def doing(self) -> str:
         """Its state, telling training from the evaluation of its policies that follows."""
-        return "evaluating" if self.state == "running" and self.agent_steps >= self.budget else self.state
+        return "evaluating" if self.state == "running" and self.share >= 1.0 else self.state
 
     def started(self) -> None:
         self.state = "running"
@@ -72,7 +93,9 @@ class RunView:
         rate = self.agent_steps_per_second
         if self.state != "running" or not rate or rate < 0:
             return None
-        return max(0, self.budget - self.agent_steps) / rate
+        left = max(0, self._total - self.agent_steps) / rate
+        limit = self.run.plan.total_wall_seconds
+        return left if limit is None else min(left, max(0.0, limit - self.wall_seconds))
 
 
 class Display(Protocol):
@@ -133,7 +156,7 @@ class PlainDisplay:
     def started(self, view: RunView) -> None:
         self._spoken[view.run.run_id] = time.monotonic()
         goes_on = f", resuming after {view.agent_steps:,}" if view.agent_steps else ""
-        self._say(f"{view.run.run_id}: started, {view.budget:,} agent-steps{goes_on}")
+        self._say(f"{view.run.run_id}: started, {view.budget}{goes_on}")
 
     def update(self, views: Sequence[RunView]) -> None:
         now = time.monotonic()
@@ -155,7 +178,7 @@ class PlainDisplay:
 
 def line(view: RunView) -> str:
     rate = view.agent_steps_per_second
-    parts = [f"{view.agent_steps:,} of {view.budget:,} agent-steps"]
+    parts = [view.position]
     if rate is not None:
         parts.append(f"{rate:,.0f} agent-steps/s")
     if view.eta_seconds is not None:
@@ -235,8 +258,8 @@ def table(views: Sequence[RunView]) -> Table:
             view.run.arm,
             str(view.run.seed),
             view.doing,
-            ProgressBar(total=view.budget, completed=min(view.agent_steps, view.budget), width=20),
-            f"{view.agent_steps:,} / {view.budget:,}",
+            ProgressBar(total=1.0, completed=view.share, width=20),
+            view.position.replace(" of ", " / ").removesuffix(" agent-steps"),
             "–" if rate is None else f"{rate:,.0f}",
             duration(view.eta_seconds),
             f"{view.scores[-1]:.3f}" if view.scores else "–",

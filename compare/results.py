@@ -15,6 +15,7 @@ from compare import rundir
 from compare.baseline import same_worlds, worlds_of
 from compare.curves import Axis, Curve, Floats, align, curve
 from compare.evaluation import EVALUATIONS_FILE, MODES, PREFIX
+from compare.fairness import SameStart, initial_weights, shared_cores
 from compare.ladder import Attribution, Ladder, attribute
 from compare.plan import arithmetic, differences
 from compare.rundir import Run, Status
@@ -183,6 +184,14 @@ class Results:
                     scores.setdefault(result.run.run_id, float(score))
         return scores
 
+    @cached_property
+    def same_start(self) -> SameStart:
+        return initial_weights(self)
+
+    @cached_property
+    def shared_cores(self) -> str | None:
+        return shared_cores(self.runs)
+
     @property
     def sentence(self) -> str:
         return self.verdict.sentence(*self.arms[:2])
@@ -235,6 +244,8 @@ class Results:
                 },
                 "completeness": {"planned": len(self.runs), **by_status, "problems": self.problems},
                 "random_score": self.random_score,
+                "initial_weights": asdict(self.same_start),
+                "shared_cores": self.shared_cores,
                 "arms": {
                     arm: {
                         "trainer": plan.trainer,
@@ -284,6 +295,12 @@ def _problem(result: RunResults) -> str | None:
         )
     if not np.isfinite(scored).all():
         return f"{name} has scores that are not numbers: it diverged"
+    limit, last = result.run.plan.total_wall_seconds, result.records[-1]
+    if limit is not None and last.agent_steps >= result.run.plan.batch.total_timesteps:
+        return (
+            f"{name} came to the configuration's total_timesteps ({last.agent_steps:,} agent-steps) after "
+            f"{last.wall_seconds:.0f} of {limit:g} seconds; raise total_timesteps, or lower --total-wall-seconds"
+        )
     return None
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
 from metta_puffer.tracking.jsonl import METRICS_FILE, read_records
@@ -60,6 +62,12 @@ def plan_hash(plan: RunPlan) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def begun_hash(run: Run) -> str:
+    """The hash with which the run's directory was claimed."""
+    content = read_json(run.dir / RUN_FILE)
+    return plan_hash(run.plan) if content is None else str(content["plan_hash"])
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` so that `path` holds all of it or what it held before."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -86,7 +94,7 @@ def claim(run: Run) -> None:
     if present is None:
         content = {"run_id": run.run_id, "arm": run.arm, "seed": run.seed, "plan_hash": plan_hash(run.plan)}
         write_json(run.dir / RUN_FILE, {**content, "plan": run.plan.model_dump(mode="json")})
-    elif present["plan_hash"] != plan_hash(run.plan):
+    elif plan_hash(kept_plan(run.dir, present)) != plan_hash(run.plan):
         changed = _changes(present["plan"], run.plan.model_dump(mode="json"))
         raise UserError(
             f"this run was begun with other settings ({'; '.join(changed)})",
@@ -111,13 +119,29 @@ def load(directory: Path) -> Run:
     content = read_json(directory / RUN_FILE)
     if content is None:
         raise UserError("no run here", file=str(directory / RUN_FILE), remedy="name the directory of a run")
-    plan = RunPlan.model_validate({**content["plan"], "run_dir": str(directory)})
-    return Run(content["arm"], content["seed"], plan)
+    return Run(content["arm"], content["seed"], kept_plan(directory, content))
+
+
+def kept_plan(directory: Path, content: dict[str, Any]) -> RunPlan:
+    """The plan in a run file's `content`; settings that are newer than the file are at their defaults, as they were.
+
+    Raises UserError for a plan with settings that this version does not have.
+    """
+    try:
+        return RunPlan.model_validate({**content["plan"], "run_dir": str(directory)})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(
+            f"not a plan of this version ({'.'.join(map(str, first['loc']))}: {first['msg']})",
+            file=str(directory / RUN_FILE),
+            remedy="go on with the version that began this run, or choose another --out",
+        ) from error
 
 
 def status(run: Run) -> Status:
     result = read_json(run.dir / RESULT_FILE)
-    if result is not None and result["plan_hash"] == plan_hash(run.plan):
+    # The run file's own hash: a version with further settings would compute another one for the same plan.
+    if result is not None and result["plan_hash"] == begun_hash(run):
         return "finished"
     if (run.dir / FAILURE_FILE).exists():
         return "failed"
@@ -129,7 +153,11 @@ def status(run: Run) -> Status:
 def _reached_its_budget(run: Run) -> bool:
     """How a run shows that it is finished where no comparison wrote its result."""
     records = read_records(run.metrics)
-    return bool(records) and records[-1].agent_steps >= run.plan.batch.total_timesteps
+    if not records:
+        return False
+    limit = run.plan.total_wall_seconds
+    out_of_time = limit is not None and records[-1].wall_seconds >= limit
+    return out_of_time or records[-1].agent_steps >= run.plan.batch.total_timesteps
 
 
 def log_tail(run: Run, lines: int = 25) -> str:

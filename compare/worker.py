@@ -1,4 +1,4 @@
-"""One run in a process of its own: `python -m compare.worker RUN_DIR --parent PID`.
+"""One run in a process of its own: `python -m compare.worker RUN_DIR`.
 
 Exit status: 0 finished, 2 unusable input, 130 stopped on request (resumable), anything else a failure.
 """
@@ -6,11 +6,14 @@ Exit status: 0 finished, 2 unusable input, 130 stopped on request (resumable), a
 import argparse
 import ctypes
 import os
+import platform
 import signal
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+
+import psutil
 
 from compare import rundir
 from compare.evaluation import evaluate
@@ -53,14 +56,14 @@ def sink_of(run: rundir.Run, wandb_group: str | None) -> MetricSink:
     )
 
 
-def work(directory: Path, evaluation_episodes: int, wandb_group: str | None) -> int:
+def work(directory: Path, options: argparse.Namespace) -> int:
     run = rundir.load(directory)
     # A predecessor that was told to stop may still be writing its checkpoint.
     with rundir.locked(directory, wait=True):
         (directory / rundir.FAILURE_FILE).unlink(missing_ok=True)
         if rundir.status(run) == "finished":
             return 0
-        sink = sink_of(run, wandb_group)
+        sink = sink_of(run, options.wandb_group)
         started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         try:
             result = trainers.get_trainer(run.plan.trainer)(run.plan, sink)
@@ -68,9 +71,16 @@ def work(directory: Path, evaluation_episodes: int, wandb_group: str | None) -> 
             sink.close()
         if result.status != "finished":
             return EXIT_STOPPED
-        if evaluation_episodes:
-            evaluate(run, evaluation_episodes)
-        content = {"plan_hash": rundir.plan_hash(run.plan), "started": started, "versions": versions()}
+        if options.evaluation_episodes:
+            evaluate(run, options.evaluation_episodes, options.evaluations)
+        content = {
+            "plan_hash": rundir.begun_hash(run),
+            "started": started,
+            "versions": versions(),
+            "host": platform.node(),
+            "runs_at_once": options.jobs,
+            "physical_cores": psutil.cpu_count(logical=False),
+        }
         rundir.write_json(directory / rundir.RESULT_FILE, {**content, **asdict(result)})
         return 0
 
@@ -78,14 +88,17 @@ def work(directory: Path, evaluation_episodes: int, wandb_group: str | None) -> 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m compare.worker", description=__doc__)
     parser.add_argument("run_dir", type=Path)
-    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--parent", type=int, help="process that starts it, to stop with; none under a scheduler")
+    parser.add_argument("--jobs", type=int, help="runs that share this machine, this one included")
+    parser.add_argument("--evaluations", type=int, default=0)
     parser.add_argument("--evaluation-episodes", type=int, default=0)
     parser.add_argument("--wandb-group")
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell hands it down ignored
-    die_with(arguments.parent)
+    if arguments.parent is not None:
+        die_with(arguments.parent)
     try:
-        return work(arguments.run_dir, arguments.evaluation_episodes, arguments.wandb_group)
+        return work(arguments.run_dir, arguments)
     except UserError as error:
         print(error, file=sys.stderr)
         return EXIT_UNUSABLE_INPUT

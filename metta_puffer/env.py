@@ -1,7 +1,7 @@
 """MettaPufferEnv: worlds of one game as a PufferLib-native environment."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,8 @@ from gymnasium.spaces import Box, Discrete
 from mettagrid.config.mettagrid_config import MettaGridConfig
 from pufferlib import PufferEnv
 
-from metta_puffer.engine import EngineName, WorldBatch, WorldBuffers, open_batch
+from metta_puffer.engine import WorldBatch, WorldBuffers, open_batch
+from metta_puffer.engines import DEFAULT_ENGINE, EngineName
 from metta_puffer.env_actions import ActionCodec
 from metta_puffer.env_episodes import episode_info, expected_agent_stats
 from metta_puffer.env_seeds import DerivedSeeds, EpisodeSeeds, FixedSeeds, SeedRule
@@ -18,7 +19,8 @@ from metta_puffer.games import game_options as options_of
 from metta_puffer.games import make_game
 from metta_puffer.games.options import check_whole_number
 
-DEFAULT_ENGINE: EngineName = "native"
+if TYPE_CHECKING:
+    from metta_puffer.env_supervisor import Supervisor
 
 Autoreset = Literal["same_step", "upstream"]
 RENDER_MODES = (None, "auto", "ansi")
@@ -40,9 +42,16 @@ class MettaPufferEnv(PufferEnv):
     * autoreset ("same_step"): the step that ends an episode returns its rewards and flags together with the first
       observation of the next episode. "upstream" returns the ended episode's last observation; the next step builds
       the new world and applies its actions there, so the first observation is never seen.
+    * first_world (0): this object runs the worlds from this number on of a larger set that several objects share out,
+      so that all get the seeds which one object of all worlds would give them. Both kinds of seed count on with it:
+      the object that runs world 8 of the set with seed 3 is made with seed 11 and reset with its reset seed plus 8.
+    * num_groups (1): groups of neighbouring worlds, equally large, that `step_async` and `wait` step one by one (native
+      only).
     * map_pool (0): how many maps the episodes share; 0 gives every episode a fresh map. Fresh maps are built one
       episode ahead in a thread beside the native engine; a game whose episodes are short against its map building
       (6 to 28 ms a map) is faster with a pool.
+    * supervisor (None): a scripted mettagrid policy, by name or class path, that writes into PufferLib's
+      `teacher_actions` what it would do; `gives_teacher_actions` says whether there is one. It acts on nothing.
 
     observations uint8 [agents, tokens, 3]; rewards float32, terminals and truncations bool [agents]; actions int32
     [agents]: noop, then the moves in the game's order. In games with vibes `single_transport_action_space` also takes
@@ -67,6 +76,9 @@ class MettaPufferEnv(PufferEnv):
         episode_seeds: EpisodeSeeds = "derived",
         autoreset: Autoreset = "same_step",
         map_pool: int = 0,
+        first_world: int = 0,
+        num_groups: int = 1,
+        supervisor: str | None = None,
         **game_options: Any,
     ) -> None:
         _check_choice("episode_seeds", episode_seeds, get_args(EpisodeSeeds))
@@ -75,13 +87,23 @@ class MettaPufferEnv(PufferEnv):
         _check_choice("desync_episodes", desync_episodes, (False, True))
         check_whole_number("num_worlds", num_worlds, 1)
         check_whole_number("num_threads", num_threads, 1)
-        check_whole_number("seed", seed, 0)
+        check_whole_number("first_world", first_world, 0)
+        check_whole_number("seed", seed, first_world)
         check_whole_number("map_pool", map_pool, 0)
+        check_whole_number("num_groups", num_groups, 1)
+        if num_worlds % num_groups:
+            raise UserError(
+                f"{num_worlds} worlds cannot be shared evenly",
+                key="num_groups",
+                value=num_groups,
+                remedy="use a divisor of num_worlds",
+            )
         self.config = _make_config(game, num_agents, game_options)
         self.render_mode = "ansi"
         self.num_worlds = num_worlds
         self.agents_per_world = self.config.game.num_agents
         self.num_agents = num_worlds * self.agents_per_world
+        self.num_groups, self._worlds_per_group = num_groups, num_worlds // num_groups
         obs = self.config.game.obs
         self.single_observation_space = Box(0, 255, (obs.num_tokens, 3), np.uint8)
         self._codec = ActionCodec(self.config)
@@ -90,18 +112,31 @@ class MettaPufferEnv(PufferEnv):
             self.single_transport_action_space = self._codec.space
         super().__init__(buf=buf)
 
+        self._first_world = first_world
         self._expected_stats = expected_agent_stats(self.config)
         self._seeds: SeedRule
         if episode_seeds == "derived":
-            self._seeds = DerivedSeeds(seed, num_worlds)
+            self._seeds = DerivedSeeds(seed, num_worlds, first_world)
         else:
             self._seeds = FixedSeeds(seed, num_worlds, getattr(self.config.game.map_builder, "seed", None) or 0)
         self._same_step = autoreset == "same_step"
-        self._desync_ends = _desync_ends(desync_episodes, self.config, seed, num_worlds)
+        self.gives_teacher_actions = supervisor is not None
+        self._supervisor: Supervisor | None = None
+        if supervisor is not None:
+            self._supervisor = _make_supervisor(supervisor, self.config, num_worlds)
+        self._desync_ends = _desync_ends(desync_episodes, self.config, seed - first_world, first_world + num_worlds)[
+            first_world:
+        ]
         self._ended: list[int] = []  # worlds that the previous step ended and that have no next episode yet
         self._begun = False
         self._batch: WorldBatch = open_batch(
-            self.config, num_worlds, self._world_buffers(), engine, num_threads, map_pool=map_pool
+            self.config,
+            num_worlds,
+            self._world_buffers(),
+            engine,
+            num_threads,
+            map_pool=map_pool,
+            num_groups=num_groups,
         )
 
     def _world_buffers(self) -> WorldBuffers:
@@ -122,7 +157,7 @@ class MettaPufferEnv(PufferEnv):
     def reset(self, seed: int | None = None) -> tuple[npt.NDArray[np.uint8], list[dict[str, float]]]:
         """Begins a new episode in every world; `seed` restarts the sequence of episodes. `info` is empty."""
         if seed is not None:
-            check_whole_number("seed", seed, 0)
+            check_whole_number("seed", seed, self._first_world)
             self._seeds.reseed(seed)
         self._ended.clear()
         for world in range(self.num_worlds):
@@ -130,6 +165,7 @@ class MettaPufferEnv(PufferEnv):
             if self._desync_ends[world]:
                 self._batch.end_early(world, int(self._desync_ends[world]))
         self._batch.take_ended()
+        self._advise(range(self.num_worlds))
         self._begun = True
         return self.observations, []
 
@@ -145,6 +181,7 @@ class MettaPufferEnv(PufferEnv):
             self._ended.remove(world)
         self._seeds.seek(world, episode)
         self._begin_episode(world)
+        self._advise(range(world, world + 1))
 
     def step(
         self, actions: npt.NDArray[Any]
@@ -158,26 +195,73 @@ class MettaPufferEnv(PufferEnv):
         """One env step of every world. The returned arrays are the buffers, which the next step overwrites."""
         if not self._begun:
             raise RuntimeError("call reset() before step()")
-        for world in self._ended:  # upstream's rule: the new episode's first step takes these actions
-            self._begin_episode(world)
-        self._ended.clear()
+        self._begin_after_ended(range(self.num_worlds))
         self._codec.decode(actions, self._engine_actions, self._vibe_actions)
         self._batch.step()
+        return self.observations, self.rewards, self.terminals, self.truncations, self._turn_over()
+
+    def group_rows(self, group: int) -> slice:
+        """The rows of a group's agents in every buffer."""
+        rows = self.num_agents // self.num_groups
+        return slice(group * rows, (group + 1) * rows)
+
+    def step_async(self, actions: npt.NDArray[Any], group: int) -> None:
+        """Begins one env step of a group's worlds, which the engine's threads take, and returns.
+
+        `actions` [agents of the group]. The group's rows belong to the engine until `wait`; other groups may be begun
+        and waited for meanwhile, `step` and `reset` may not. Raises RuntimeError before `reset` and ValueError where
+        the group is stepping already.
+        """
+        if not self._begun:
+            raise RuntimeError("call reset() before step_async()")
+        self._begin_after_ended(self._worlds_of(group))
+        rows = self.group_rows(group)
+        self._codec.decode(actions, self._engine_actions[rows], self._vibe_actions[rows])
+        self._batch.step_async(group)
+
+    def wait(self, group: int) -> list[dict[str, float]]:
+        """Returns when the group has taken its env step, which then stands in its rows; gives `info` as `step`."""
+        self._batch.wait(group)
+        return self._turn_over(group)
+
+    def _begin_after_ended(self, worlds: range) -> None:
+        """Upstream's rule: the new episode's first step takes the actions sent after the old one's end."""
+        if self._ended:
+            for world in [world for world in self._ended if world in worlds]:
+                self._begin_episode(world)
+                self._ended.remove(world)
+
+    def _turn_over(self, group: int | None = None) -> list[dict[str, float]]:
+        """Reports the episodes that the last step of a group, or of all, ended, and arranges what follows them."""
         info = []
-        for ended in self._batch.take_ended():
+        for ended in self._batch.take_ended(group):
             if not ended.early_end_set:
                 info.append(episode_info(ended, self._expected_stats))
             if self._same_step:  # the batch has begun the next episode already
                 self._seeds.next(ended.world)
                 self._batch.set_next_episode(ended.world, *self._seeds.upcoming(ended.world))
+                if self._supervisor:
+                    self._supervisor.begin(ended.world)
             else:
                 self._ended.append(ended.world)
-        return self.observations, self.rewards, self.terminals, self.truncations, info
+        self._advise(self._worlds_of(group))
+        return info
+
+    def _worlds_of(self, group: int | None) -> range:
+        if group is None:
+            return range(self.num_worlds)
+        return range(group * self._worlds_per_group, (group + 1) * self._worlds_per_group)
+
+    def _advise(self, worlds: range) -> None:
+        if self._supervisor:
+            self._supervisor.advise(worlds, self.observations, self.teacher_actions)
 
     def _begin_episode(self, world: int) -> None:
         self._batch.begin_episode(world, *self._seeds.next(world))
         if self._same_step:
             self._batch.set_next_episode(world, *self._seeds.upcoming(world))
+        if self._supervisor:
+            self._supervisor.begin(world)
 
     def render(self, world: int = 0) -> str:
         """The world's map as text, one symbol a cell."""
@@ -191,7 +275,7 @@ class MettaPufferEnv(PufferEnv):
 
 
 def _make_config(game: str | MettaGridConfig, num_agents: int | None, options: dict[str, Any]) -> MettaGridConfig:
-    own = ("desync_episodes", "episode_seeds", "autoreset", "map_pool")
+    own = ("desync_episodes", "episode_seeds", "autoreset", "map_pool", "first_world", "num_groups", "supervisor")
     known = options_of(game) if isinstance(game, str) else {}
     for name, value in options.items():
         if name not in known:
@@ -212,6 +296,12 @@ def _make_config(game: str | MettaGridConfig, num_agents: int | None, options: d
             remedy="leave num_agents out, or change the config",
         )
     return game.model_copy(deep=True)
+
+
+def _make_supervisor(name: str, config: MettaGridConfig, num_worlds: int) -> "Supervisor":
+    from metta_puffer.env_supervisor import Supervisor
+
+    return Supervisor(name, config, num_worlds)
 
 
 def _desync_ends(wanted: bool, config: MettaGridConfig, seed: int, worlds: int) -> npt.NDArray[np.int64]:

@@ -32,19 +32,21 @@ class DerivedSeeds:
     Multiprocessing hands out overlapping reset seeds: worker 0's second and worker 1's first env get the same one.
     """
 
-    def __init__(self, seed: int, worlds: int) -> None:
-        self._entropy = [seed, 0]
+    def __init__(self, seed: int, worlds: int, first_world: int = 0) -> None:
+        """`first_world`, as MettaPufferEnv takes it, is at most `seed` and at most every reset seed."""
+        self._first_world = first_world
+        self._entropy = [seed - first_world, 0]
         self._episodes = [0] * worlds
 
     def reseed(self, seed: int) -> None:
-        self._entropy = [self._entropy[0], seed + 1]
+        self._entropy = [self._entropy[0], seed - self._first_world + 1]
         self._episodes = [0] * len(self._episodes)
 
     def seek(self, world: int, episode: int) -> None:
         self._episodes[world] = episode
 
     def upcoming(self, world: int) -> tuple[int, int]:
-        sequence = np.random.SeedSequence(self._entropy, spawn_key=(world, self._episodes[world]))
+        sequence = np.random.SeedSequence(self._entropy, spawn_key=(self._first_world + world, self._episodes[world]))
         engine_seed, high, low = (int(word) for word in sequence.generate_state(3))
         return engine_seed, high << 32 | low
 

@@ -18,7 +18,7 @@ from metta_puffer.games import make_game
 
 
 def small(**options: Any) -> MettaPufferEnv:
-    return MettaPufferEnv("arena", num_agents=3, engine="published", **{"max_steps": 15, **options})
+    return MettaPufferEnv("arena", num_agents=3, **{"engine": "published", "max_steps": 15, **options})
 
 
 def random_actions(env: MettaPufferEnv, env_steps: int, seed: int = 0) -> npt.NDArray[np.int32]:
@@ -272,3 +272,35 @@ def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
 def test_config_and_agents_must_agree() -> None:
     with pytest.raises(UserError, match="num_agents"):
         MettaPufferEnv(make_game("arena", 3), num_agents=4, engine="published")
+
+
+@pytest.mark.parametrize("engine", ["native", "published"])
+def test_groups_step_one_by_one_what_all_step_together(engine: str) -> None:
+    groups = 2 if engine == "native" else 1
+    options = {"engine": engine, "num_worlds": 4, "seed": 2, "desync_episodes": True}
+    together, apart = small(**options), small(**options, num_groups=groups)
+    for env in (together, apart):
+        env.reset(seed=3)
+    for actions in random_actions(together, 40):
+        *_, expected = together.step(actions)
+        for group in range(groups):
+            apart.step_async(actions[apart.group_rows(group)], group)
+        infos = [info for group in range(groups) for info in apart.wait(group)]
+        for name in ("observations", "rewards", "terminals", "truncations"):
+            np.testing.assert_array_equal(getattr(apart, name), getattr(together, name), err_msg=name)
+        assert infos == expected
+
+
+def test_groups_that_cannot_be_are_refused() -> None:
+    with pytest.raises(UserError, match="num_groups"):
+        small(num_worlds=3, num_groups=2, engine="native")
+    with pytest.raises(UserError, match="num_groups"):
+        small(num_worlds=2, num_groups=2)
+    env = small(num_worlds=2, num_groups=2, engine="native")
+    with pytest.raises(RuntimeError, match="call reset"):
+        env.step_async(np.zeros(3, np.int32), 0)
+    env.reset(seed=0)
+    env.step_async(np.zeros(3, np.int32), 0)
+    with pytest.raises(ValueError, match="stepping already"):
+        env.step_async(np.zeros(3, np.int32), 0)
+    env.close()

@@ -45,7 +45,7 @@
   let scene = null;
   const draw = () => {
     const width = chart.clientWidth || 640, height = width < 600 ? 300 : 400;
-    const inner = { left: 52, right: width - 14, top: 12, bottom: height - 44 };
+    const inner = { left: 52, right: width - 14, top: 24, bottom: height - 44 };
     const { runs, means: { [state.axis]: means } } = measure();
     const xs = [], ys = [];
     for (const run of runs) { for (const x of run[state.axis]) xs.push(x); for (const y of run.score) ys.push(y); }
@@ -76,6 +76,7 @@
     }
     make("line", { x1: inner.left, x2: inner.right, y1: inner.bottom, y2: inner.bottom, stroke: "#9aa3ad" }, svg);
     make("text", { x: (inner.left + inner.right) / 2, y: height - 6, "text-anchor": "middle" }, svg, data.axis_titles[state.axis]);
+    make("text", { x: 4, y: 12 }, svg, "score, per agent and episode");
     const plot = make("g", { "clip-path": "url(#plot)", fill: "none" }, svg);
     if (data.random_score !== null) {
       make("line", { class: "random", x1: inner.left, x2: inner.right, y1: sy(data.random_score), y2: sy(data.random_score),
@@ -152,4 +153,56 @@
   document.getElementById("seeds").addEventListener("change", (event) => { state.seeds = event.target.checked; draw(); });
   window.addEventListener("resize", draw);
   draw();
+
+  const save = (content, type, name) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  const fileName = (ending) => `${data.arms.join("-")}-${state.measure.replace("/", "-")}-${state.axis}.${ending}`;
+  const table = () => {
+    const lines = ["arm,seed,status,agent_steps,wall_seconds,gradient_updates,value"];
+    const cell = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+    for (const run of measure().runs) {
+      run.score.forEach((value, i) => lines.push([cell(run.arm), run.seed, run.status, run.agent_steps[i],
+        run.wall_seconds[i], run.gradient_updates[i], value].join(",")));
+    }
+    return lines.join("\n") + "\n";
+  };
+  // The chart as it is shown, with the key that the page has beside it.
+  const picture = () => {
+    const svg = scene.svg.cloneNode(true);
+    const width = scene.width, height = Number(scene.svg.getAttribute("height")) + 30;
+    for (const [name, value] of Object.entries({ xmlns: "http://www.w3.org/2000/svg", width, height,
+      viewBox: `0 -30 ${width} ${height}`, "font-family": "system-ui, sans-serif", "font-size": 13 })) svg.setAttribute(name, value);
+    svg.insertBefore(make("rect", { x: 0, y: -30, width, height, fill: "#fff" }), svg.firstChild);
+    const names = [...data.arms.map((arm, i) => [arm, colours[i], dashes[i], 3]),
+      ...(data.random_score === null ? [] : [["random policy", "#555", "2 4", 2]])];
+    let x = scene.inner.left;
+    for (const [name, stroke, dash, size] of names) {
+      make("line", { x1: x, x2: x + 26, y1: -14, y2: -14, stroke, "stroke-width": size, "stroke-dasharray": dash }, svg);
+      make("text", { x: x + 32, y: -10, fill: "#1b1f24" }, svg, name);
+      x += 56 + 8 * name.length;
+    }
+    return { text: new XMLSerializer().serializeToString(svg), width, height };
+  };
+  const savers = {
+    csv: () => save(table(), "text/csv", fileName("csv")),
+    svg: () => save(picture().text, "image/svg+xml", fileName("svg")),
+    png: () => {
+      const { text, width, height } = picture();
+      const image = new Image();
+      image.onload = () => {
+        const canvas = document.createElement("canvas");
+        canvas.width = 2 * width; canvas.height = 2 * height;
+        canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+        canvas.toBlob((blob) => save(blob, "image/png", fileName("png")));
+      };
+      image.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(text);
+    },
+  };
+  document.querySelectorAll("button[data-save]").forEach((button) =>
+    button.addEventListener("click", () => { if (scene) savers[button.dataset.save](); }));
 })();

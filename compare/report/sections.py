@@ -18,6 +18,7 @@ from compare.report.parts import estimate, number, section, table
 from compare.results import Results, RunResults
 
 SECONDS = "seconds/"
+MAX_OPEN_RUNS = 30  # more are folded away
 STAGE_COLOURS = ("#0072B2", "#D55E00", "#00795A", "#9B4F80", "#4A5568", "#8A6D00", "#2B6CB0", "#9C4221")
 GROUPS = {
     "env": "Worlds",
@@ -132,11 +133,16 @@ def _curves(results: Results) -> str:
     keys = "".join(f"<span>{_arm_key(results, index)}</span>" for index in range(len(results.arms)))
     if results.random_score is not None:
         keys += '<span><span class="key random"></span>random policy</span>'
+    crowded = f'<p class="warning">{escape(results.shared_cores)}</p>' if results.shared_cores else ""
     body = (
         f'<div class="controls">{measures}</div>'
         f'<div class="controls">{choices("axis", "horizontal axis", axes)}{choices("band", "band", bands)}'
         '<label><input type="checkbox" id="seeds" checked> single seeds</label></div>'
         f'<div class="controls">{keys}</div><div class="chart" id="chart"><div class="tip" id="tip" hidden></div></div>'
+        '<div class="controls saving"><span>Save what is shown:</span>'
+        + "".join(f'<button type="button" data-save="{kind}">{kind.upper()}</button>' for kind in ("csv", "png", "svg"))
+        + "<span>curves.csv beside this page has every point.</span></div>"
+        + crowded
     )
     return section(
         "curves",
@@ -182,7 +188,10 @@ def _runs(results: Results) -> str:
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in results.problems)
     problems = f"<ul>{problems}</ul>" if problems else ""
     head = ["arm", "seed", "state", "final score", "agent-steps", "gradient updates", "wall-clock", "agent-steps/s"]
-    return section("runs", "Runs", about, table(head, rows, 3) + problems + logs)
+    listed = table(head, rows, 3)
+    if len(rows) > MAX_OPEN_RUNS:
+        listed = f"<details><summary>All {len(rows)} runs</summary>{listed}</details>"
+    return section("runs", "Runs", about, listed + problems + logs)
 
 
 def stage_seconds(runs: list[RunResults]) -> dict[str, float]:
@@ -282,9 +291,10 @@ def _differences(results: Results) -> str:
     return section(
         "differences",
         "What differs between the arms",
-        "Read from the two plans. A difference in score is due to all of these together, unless the arms differ in "
-        "one only.",
-        body or "<p>Nothing: the plans are equal.</p>",
+        "Read from the two plans and from what the runs recorded. A difference in score is due to all of these "
+        "together, unless the arms differ in one only.",
+        f"<h3>Initial weights</h3><p>{escape(results.same_start.sentence)}</p>"
+        + (body or "<h3>Settings</h3><p>Nothing: the plans are equal.</p>"),
     )
 
 

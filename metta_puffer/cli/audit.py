@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 from metta_puffer.config.audit import Audit, as_json, audit
 from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
-from metta_puffer.config.reconcile import MATCHES, Pair, Reconciled, reconcile, write_pair
+from metta_puffer.config.pair import Pair
+from metta_puffer.config.reconcile import MATCHES, Reconciled, reconcile, write_pair
 from metta_puffer.config.sides import Side, native_side, puffer_side
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
 
@@ -140,7 +141,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
 
 
 def _machine(arguments: argparse.Namespace) -> Machine:
-    return Machine.detect(cores=arguments.cores, gpus=arguments.gpus)
+    ranks = arguments.ranks or (max(1, arguments.gpus) if arguments.gpus is not None else 1)
+    return Machine.detect(cores=arguments.cores, gpus=arguments.gpus, ranks=ranks)
 
 
 def _overrides(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -159,6 +161,7 @@ def _sides(arguments: argparse.Namespace) -> tuple[Side, Side]:
             machine,
             agents=arguments.puffer_agents,
             version=arguments.puffer_version,
+            loop=arguments.puffer_loop,
         ),
         native_side(
             load_native(arguments.native, for_native, env_file=arguments.native_env, config_root=arguments.config_root),
@@ -307,6 +310,9 @@ def _parser(command: str) -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=formats, default="text")
     parser.add_argument("--cores", type=_count, metavar="N", help="physical cores of the machine that will run it")
     parser.add_argument("--gpus", type=_index, metavar="N", help="GPUs of the machine that will run it")
+    parser.add_argument(
+        "--ranks", type=_count, metavar="N", help="processes that train together; default one for each of --gpus"
+    )
     if command == "diff":
         parser.add_argument("left", metavar="A", help="an ini or YAML")
         parser.add_argument("right", metavar="B", help="an ini or YAML")
@@ -328,6 +334,9 @@ def _parser(command: str) -> argparse.ArgumentParser:
     parser.add_argument("--puffer-default", metavar="FILE.ini", help="default.ini to read first")
     parser.add_argument("--puffer-agents", type=_count, metavar="N", help="agents of one world on the puffer side")
     parser.add_argument("--puffer-version", choices=("3.0.23", "3.0.0"), default="3.0.23")
+    parser.add_argument(
+        "--puffer-loop", choices=("stock", "ours"), help="PufferLib's own loop or `puffer train`; default by the file"
+    )
     parser.add_argument("--native-agents", type=_count, metavar="N", help="agents of one world on the native side")
     parser.add_argument("--native-env", metavar="FILE.yaml", help="Metta environment file that says agents and tokens")
     parser.add_argument("--config-root", metavar="DIR", help="folder under which Hydra defaults are looked for")

@@ -69,7 +69,7 @@ class _Trial:
         if self.side.name == "puffer":
             default = next((s.file for s in loaded.sources.values() if s.kind == "default file"), None)
             changed = load_puffer(loaded.file, overrides, default=default)
-            return puffer_side(changed, self.machine, version=self.side.version)  # type: ignore[arg-type]
+            return puffer_side(changed, self.machine, version=self.side.version, loop=self.side.loop)  # type: ignore[arg-type]
         semantics: Any = self.side.version
         return native_side(load_native(loaded.file, overrides), self.machine, semantics=semantics)
 

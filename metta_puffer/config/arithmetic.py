@@ -82,9 +82,30 @@ def native_envs(envs_per_forward: int, async_factor: int) -> int:
     return envs_per_forward * async_factor
 
 
-def distinct_env_seeds(envs: int, workers: int) -> int:
-    """Different seeds in use when world j of worker w gets seed + w + j (vector.py, async_reset)."""
-    return workers + math.ceil(envs / workers) - 1
+def distinct_env_seeds(envs: int, workers: int, rank_seeds: int = 1) -> int:
+    """Different seeds in use when world j of worker w gets seed + w + j (vector.py, async_reset).
+
+    `rank_seeds` ranks begin at seeds one apart (Metta); PuffeRL's all begin at the same one.
+    """
+    return workers + math.ceil(envs / workers) + rank_seeds - 2
+
+
+# Ranks: processes that train one policy together, each with worlds and a buffer of its own.
+
+
+def share_of_rank(amount: int, ranks: int) -> int:
+    """batch_size and forward target of one rank under scale_batches_by_world_size; the minibatch is not divided."""
+    return max(1, amount // ranks)
+
+
+def all_ranks(amount: int, ranks: int) -> int:
+    """Counters of all ranks together; a gradient is the mean over a minibatch of each."""
+    return amount * ranks
+
+
+def budget_of_rank(total_timesteps: int, ranks: int) -> int:
+    """Our share of a budget for a PuffeRL that counts only its own rank's agent-steps."""
+    return -(-total_timesteps // ranks)
 
 
 # Buffer and minibatches.
@@ -171,9 +192,17 @@ OUR_CELL_BYTES = 8 + 2 * 4  # action; logprob, reset
 OUR_SUCCESSOR_CELL_BYTES = 4 * 4  # value, reward, done, ratio: one column more than the row has
 
 
-def experience_bytes(rows: int, bptt_horizon: int, observation: int, cell: int, successor_cell: int = 0) -> int:
-    """Bytes of the rollout buffer, recurrent state aside. The successor cells have one column more."""
-    return rows * bptt_horizon * (observation + cell) + rows * (bptt_horizon + 1) * successor_cell
+def experience_bytes(
+    rows: int, bptt_horizon: int, observation: int, cell: int, *, successor_cell: int = 0, recurrent_state: int = 0
+) -> int:
+    """Bytes of the rollout buffer and the recurrent state. The successor cells have one column more."""
+    cells = rows * bptt_horizon * (observation + cell) + rows * (bptt_horizon + 1) * successor_cell
+    return cells + recurrent_state
+
+
+def recurrent_state_bytes(total: int, hidden_size: int, rows_with_state: int = 0) -> int:
+    """Two float32 tensors [agents, hidden]; ours also keeps the state with which each row began."""
+    return (total + rows_with_state) * hidden_size * 2 * 4
 
 
 # Bytes of one agent in the vectorized environment beside its observation: float32 reward, three flags, int32 action;
@@ -185,6 +214,36 @@ VECTOR_WORKER_BYTES = 2  # semaphore and flag of a worker process
 def vector_buffer_bytes(total: int, observation: int, agent: int, worker_processes: int) -> int:
     """Bytes that worlds and trainer share: one observation, reward, flags and actions an agent."""
     return total * (observation + agent) + worker_processes * VECTOR_WORKER_BYTES
+
+
+# The whole process, on the CPU in float32.
+
+# Tensors of an optimizer's state as large as the weights.
+OPTIMIZER_SLOTS = {"adam": 2, "adamw": 2, "muon": 1, "adamw_schedulefree": 2, "sgd_schedulefree": 1}
+PUFFER_WEIGHT_COPIES = 2  # weights and gradients
+OUR_WEIGHT_COPIES = 3  # and the initial weights, for the loss that pulls to them
+ROUND_CELL_BYTES = 4 * 4  # advantages, their absolute values, returns and their errors over the whole buffer
+LOGGED_ACTION_BYTES = 2  # our trainer logs actions, to take episodes up again (native/replay.py)
+LOGGED_EPISODES = 2  # the log is cut when it is twice as long as the oldest episode under way
+
+
+def weights_bytes(parameters: int, copies: int) -> int:
+    return parameters * copies * 4
+
+
+def activation_bytes(
+    minibatch_size: int, trained_agent_step: int, agents_per_forward: int, acting_agent: int, copied: int
+) -> int:
+    """The larger of the two peaks: a minibatch with its copied observations, or a rollout's forward pass."""
+    return max(minibatch_size * (trained_agent_step + copied), agents_per_forward * acting_agent)
+
+
+def worlds_bytes(worlds: int, agents_per_world: int, world: int, world_agent: int) -> int:
+    return worlds * (world + agents_per_world * world_agent)
+
+
+def action_log_bytes(total: int, env_steps: float, episode_length: int) -> int:
+    return total * min(math.ceil(env_steps), LOGGED_EPISODES * episode_length) * LOGGED_ACTION_BYTES
 
 
 # Row allocation when rows are no multiple of agents.
@@ -272,9 +331,9 @@ def total_gradient_updates(epochs: int, updates_per_epoch: int) -> int:
     return epochs * updates_per_epoch
 
 
-def final_agent_steps(total_timesteps: int, collected_per_epoch: int, final_rollouts: int) -> int:
+def final_agent_steps(epochs: int, collected_per_epoch: int, final_rollouts: int) -> int:
     """The agent-step counter when the program ends; PuffeRL's stock loop adds rollouts without an update."""
-    return (total_epochs(total_timesteps, collected_per_epoch) + final_rollouts) * collected_per_epoch
+    return (epochs + final_rollouts) * collected_per_epoch
 
 
 def per(amount: int, count: int) -> float:
@@ -294,6 +353,27 @@ def seen_share_multinomial(rows: int, minibatch_rows: int, num_minibatches: int)
     return 1 - (1 - min(1.0, minibatch_rows / rows)) ** num_minibatches if rows else 0.0
 
 
+def annealed_prio_beta(prio_alpha: float, prio_beta0: float, epoch: int, epochs: int) -> float:
+    """Importance correction of prioritized rows after `epoch` of `epochs` rounds (pufferl.py, train)."""
+    return prio_beta0 + (1 - prio_beta0) * prio_alpha * epoch / max(1, epochs)
+
+
 def cosine_learning_rate(initial: float, epoch: int, epochs: int) -> float:
     """Learning rate after `epoch` scheduler steps of a cosine to 0 over `epochs` (pufferl.py)."""
     return initial * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+def schedule_share(
+    kind: Literal["linear", "cosine", "sawtooth"], agent_steps: int, begin: int, end: int, period: int | None
+) -> float | None:
+    """How far a scheduled number is from its start (0) to its end (1); None while the configured one holds."""
+    if agent_steps < begin:
+        return None
+    if agent_steps >= end:
+        return 1.0
+    done = agent_steps - begin
+    if kind == "sawtooth":
+        assert period is not None
+        return done % period / period
+    share = done / (end - begin)
+    return share if kind == "linear" else (1.0 - math.cos(math.pi * share)) / 2.0

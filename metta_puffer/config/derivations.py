@@ -8,9 +8,6 @@ from metta_puffer.config.quantities import Quantities
 from metta_puffer.config.settings import Loaded
 from metta_puffer.config.sizes import Sizes
 
-OBSERVATION_TOKENS = 200  # of the published arena; env.num_tokens when given
-BYTES_PER_TOKEN = 3
-
 
 def key_input(loaded: Loaded[Any], key: str) -> tuple[Any, str]:
     return loaded.value(key), f"{key} in {loaded.source(key)}"
@@ -38,6 +35,11 @@ def derive_worlds(q: Quantities, sizes: Sizes) -> None:
         "agents_per_env",
     )
     q.derived("groups", sizes.groups, "groups", "envs // envs_per_forward", "envs", "envs_per_forward")
+
+
+def derive_own_seeds(q: Quantities) -> None:
+    """Our two trainers give every world a seed of its own."""
+    q.derived("distinct_env_seeds", q["envs"].value, "seeds", "envs", "envs")
 
 
 def derive_vector_seeds(q: Quantities, sizes: Sizes) -> None:
@@ -200,69 +202,3 @@ def derive_native_seen(q: Quantities, sizes: Sizes, loaded: Loaded[NativeConfig]
         )
     else:
         q.given("seen_fraction", 1.0, "share", "trainer.sampling", "sequential sampling visits every row once an epoch")
-
-
-def derive_budget(q: Quantities, sizes: Sizes) -> None:
-    epochs = a.total_epochs(sizes.total_timesteps, sizes.collected)
-    q.derived(
-        "total_epochs",
-        epochs,
-        "rounds",
-        "ceil(total_timesteps / agent_steps_collected_per_epoch)",
-        "total_timesteps",
-        "agent_steps_collected_per_epoch",
-    )
-    q.derived(
-        "total_gradient_updates",
-        a.total_gradient_updates(epochs, q["gradient_updates_per_epoch"].value),
-        "optimizer steps",
-        "total_epochs * gradient_updates_per_epoch",
-        "total_epochs",
-        "gradient_updates_per_epoch",
-    )
-
-
-def derive_buffers(q: Quantities, sizes: Sizes, loaded: Loaded[Any], cell: int, successor_cell: int = 0) -> None:
-    tokens = loaded.model.env.options.get("num_tokens", OBSERVATION_TOKENS)
-    tokens = tokens if isinstance(tokens, int) else OBSERVATION_TOKENS
-    q.derived(
-        "observation_buffer_bytes",
-        a.observation_buffer_bytes(sizes.segments, sizes.bptt_horizon, tokens * BYTES_PER_TOKEN),
-        "bytes",
-        "segments * bptt_horizon * tokens * bytes_per_token",
-        "segments",
-        "bptt_horizon",
-        tokens=(tokens, "env.num_tokens, 200 when not given"),
-        bytes_per_token=(BYTES_PER_TOKEN, "packed location, feature, value"),
-    )
-    successor = " + segments * (bptt_horizon + 1) * successor_cell_bytes" if successor_cell else ""
-    others = {"successor_cell_bytes": (successor_cell, "value, reward, done, ratio of one column more")}
-    q.derived(
-        "experience_bytes",
-        a.experience_bytes(sizes.segments, sizes.bptt_horizon, tokens * BYTES_PER_TOKEN, cell, successor_cell),
-        "bytes",
-        f"observation_buffer_bytes + segments * bptt_horizon * cell_bytes{successor}",
-        "observation_buffer_bytes",
-        "segments",
-        "bptt_horizon",
-        cell_bytes=(cell, "action and per-step numbers of one cell"),
-        **(others if successor_cell else {}),
-    )
-
-
-def derive_vector_buffers(q: Quantities, sizes: Sizes, version: str, worker_processes: int) -> None:
-    """After `derive_buffers`, which knows the observation."""
-    observation = sum(entry.value for entry in q["observation_buffer_bytes"].inputs if entry.name == "tokens")
-    agent = a.VECTOR_AGENT_BYTES[version]
-    q.derived(
-        "vector_buffer_bytes",
-        a.vector_buffer_bytes(sizes.total_agents, observation * BYTES_PER_TOKEN, agent, worker_processes),
-        "bytes",
-        "total_agents * (tokens * bytes_per_token + agent_bytes) + worker_processes * worker_bytes",
-        "total_agents",
-        tokens=(observation, "env.num_tokens, 200 when not given"),
-        bytes_per_token=(BYTES_PER_TOKEN, "packed location, feature, value"),
-        agent_bytes=(agent, "reward, flags and actions of one agent"),
-        worker_processes=(worker_processes, "worker processes"),
-        worker_bytes=(a.VECTOR_WORKER_BYTES, "semaphore and flag"),
-    )

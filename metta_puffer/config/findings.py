@@ -39,6 +39,7 @@ SIDE_RULES: tuple[Rule, ...] = (
     running.groups_in_turn,
     running.agents_unstated,
     data.agent_step_units,
+    running.ranks,
     running.final_rollouts,
     running.last_learning_rate,
     running.checkpoint_never,

@@ -48,8 +48,6 @@ def groups_in_turn(side: Side) -> Iterator[Finding]:
 
 
 def repeated_seeds(side: Side) -> Iterator[Finding]:
-    if side.name == "native" and side.version == "ours":
-        return  # worlds of our trainer have seeds of their own
     if side.name == "puffer" and side.loaded.model.vec.backend == "PufferEnv":
         return
     distinct, built = side.value("distinct_env_seeds"), side.value("envs")
@@ -117,6 +115,35 @@ def final_rollouts(side: Side) -> Iterator[Finding]:
             f"{side.value('final_agent_steps'):,} for a budget of {side.value('total_timesteps'):,}",
             "take the score at the budget, not the last log; metta_puffer's own loop stops at the budget",
         )
+
+
+def ranks(side: Side) -> Iterator[Finding]:
+    count = side.value("ranks")
+    if count == 1:
+        return
+    if side.loop == "stock":
+        yield Finding(
+            "budget-per-rank",
+            "warning",
+            "puffer",
+            "every rank of PufferLib's own loop trains the whole budget",
+            f"{count} ranks count {side.value('final_agent_steps'):,} agent-steps in all for a budget of "
+            f"{side.value('total_timesteps'):,}; the logs show the sum",
+            "divide train.total_timesteps by the ranks, or train with `puffer train`, whose ranks share it",
+        )
+    yield Finding(
+        "sizes-per-rank",
+        "note",
+        side.name,
+        "sizes are of one rank; worlds, collected agent-steps and the minibatch of a gradient add up over ranks",
+        f"{count} ranks: {side.value('batch_size'):,} agent-steps a buffer, "
+        f"{side.value('agent_steps_collected_per_epoch_all_ranks'):,} collected in all, one gradient from "
+        f"{side.value('agent_steps_per_gradient_all_ranks'):,}",
+        "compare what the counters of all ranks say"
+        + (
+            "" if side.name == "puffer" else "; trainer.scale_batches_by_world_size=true divides batch and forward pass"
+        ),
+    )
 
 
 def last_learning_rate(side: Side) -> Iterator[Finding]:

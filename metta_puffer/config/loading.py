@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from metta_puffer.config import native_model, puffer_model
+from metta_puffer.config.files import CONFIGS
 from metta_puffer.config.hydra import Composed, read_composed
 from metta_puffer.config.kinds import describe, field_kind
+from metta_puffer.config.loss_options import check_losses
 from metta_puffer.config.native_model import NativeConfig
 from metta_puffer.config.native_yaml import MANDATORY, Unresolved, read_yaml, scalar
 from metta_puffer.config.problems import Problem, raise_any
@@ -19,7 +21,6 @@ from metta_puffer.errors import UserError, did_you_mean
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Overrides = Mapping[str, Any]
-CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def load_puffer(
@@ -95,7 +96,7 @@ def load_native(
     layered = _layered([*layers, given], known)
     if isinstance(workers := layered.get("trainer.num_workers"), Entry) and workers.value == MANDATORY:
         layered["trainer.num_workers"] = Entry(None, workers.source)
-    return _load(
+    loaded = _load(
         NativeConfig,
         layered,
         path,
@@ -105,6 +106,8 @@ def load_native(
         problems=problems,
         unread=unread,
     )
+    check_losses(loaded.model.trainer.losses, loaded.sources.get("trainer.losses"))
+    return loaded
 
 
 def raise_unread(loaded: Loaded[Any]) -> list[Problem]:
@@ -218,7 +221,7 @@ def _load(
         reason = reason or next(
             (why for name, why in dead.items() if bare == name or bare.startswith(f"{name}.")), None
         )
-        if reason is not None:
+        if reason is not None and key not in fields:
             unread.append(Unread(key, entry, True, f" {reason[0].upper()}{reason[1:]}."))
         elif _closed(key, fields, open_sections):
             unread.append(Unread(key, entry, False, did_you_mean(key, fields)))

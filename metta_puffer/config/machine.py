@@ -12,10 +12,11 @@ class Machine:
     physical_cores: int
     logical_cpus: int
     gpus: int = 0
+    ranks: int = 1  # processes that train one policy together
 
     @classmethod
-    def detect(cls, cores: int | None = None, gpus: int | None = None) -> "Machine":
-        """This machine; `cores` and `gpus` replace what is found.
+    def detect(cls, cores: int | None = None, gpus: int | None = None, ranks: int | None = None) -> "Machine":
+        """This machine; what is given replaces what is found. Ranks are those that torchrun says it started.
 
         GPUs are counted from the driver's own listing: asking torch would cost seconds.
         """
@@ -28,4 +29,5 @@ class Machine:
             physical_cores=cores if cores is not None else found,
             logical_cpus=cores if cores is not None else (os.cpu_count() or 1),
             gpus=gpus if gpus is not None else found_gpus,
+            ranks=ranks if ranks is not None else int(os.environ.get("WORLD_SIZE", "1")),
         )

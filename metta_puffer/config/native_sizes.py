@@ -31,8 +31,8 @@ def native_sizes(
     workers: int | None = None,
     semantics: a.Semantics = "ours",
 ) -> Sizes:
-    """`agents` and `workers` replace the file's. `semantics`: upstream's arithmetic of that month, or ours."""
-    trainer = loaded.model.trainer
+    """Sizes of one rank. `agents` and `workers` replace the file's. `semantics`: upstream's of that month, or ours."""
+    trainer = _of_rank(loaded.model.trainer, machine.ranks)
     checks = Checks(loaded)
     agents_per_env = agents or loaded.model.env.num_agents
     worlds = _worlds(trainer, agents_per_env, checks, workers=workers, machine=machine, semantics=semantics)
@@ -45,12 +45,13 @@ def native_sizes(
             "advantages of a single agent-step have no spread to be normalized by, so the loss is not finite",
             "set at least 2 agent-steps that divide the batch, or trainer.ppo.norm_adv=false",
         )
-    if semantics == "ours" and trainer.total_timesteps < rows.batch_size:
+    round_agent_steps = a.all_ranks(rows.batch_size, machine.ranks)
+    if semantics == "ours" and trainer.total_timesteps < round_agent_steps:
         checks.problem(
             "budget-below-batch",
             "trainer.total_timesteps",
-            f"below one batch of {rows.batch_size} agent-steps",
-            f"set at least {rows.batch_size}",
+            f"below one batch of {round_agent_steps} agent-steps",
+            f"set at least {round_agent_steps}",
         )
     if loaded.model.device.startswith("cuda") and not machine.gpus:
         checks.problem("no-gpu", "device", "this machine has no GPU", "set auto or cpu")
@@ -77,9 +78,17 @@ def native_sizes(
         update_epochs=trainer.update_epochs,
         collected=collected,
         total_timesteps=trainer.total_timesteps,
+        ranks=machine.ranks,
         problems=checks.problems,
         notes=checks.notes,
     )
+
+
+def _of_rank(trainer: Trainer, ranks: int) -> Trainer:
+    if ranks == 1 or not trainer.scale_batches_by_world_size:
+        return trainer
+    scaled = ("batch_size", "forward_pass_minibatch_target_size")
+    return trainer.model_copy(update={name: a.share_of_rank(getattr(trainer, name), ranks) for name in scaled})
 
 
 def _worlds(

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from metta_puffer.engines import DEFAULT_ENGINE, EngineName
+
 TrainerName = Literal["puffer", "native"]
-EngineName = Literal["native", "published"]
 
 
 class Frozen(BaseModel):
@@ -21,7 +22,7 @@ class EnvPlan(Frozen):
 
     game: str
     game_options: dict[str, Any] = {}
-    engine: EngineName = "native"
+    engine: EngineName = DEFAULT_ENGINE
     agents_per_env: int  # of one environment object: agents of a world times worlds_per_env
     envs: int  # environment objects really built, not the number asked for
     worlds_per_env: int = 1  # worlds that one environment object steps (num_worlds of MettaPufferEnv)
@@ -171,8 +172,14 @@ class RunPlan(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     run_dir: str  # checkpoints, logs and metrics of this one run
+    # Ends the run with the round in which this much time is over, before a resume included; None: no limit.
+    total_wall_seconds: float | None = None
     checkpoint_interval_epochs: int
     checkpoint_keep: int | None = None  # newest versions that are kept; None keeps all
+    # What becomes of a run that cannot write a checkpoint or its metrics.
+    checkpoint_on_failure: Literal["continue", "stop"] = "continue"
+    upload_to: str | None = None  # URI at which the run folder is kept as well; None: nowhere
+    initial_policy: str | None = None  # weights to begin with: a run folder, RUN:vN or the URI of one
     notes: tuple[str, ...] = ()  # what the resolver changed or wants known; trainers print it at the start
     # Trainer-specific keys that change no size and no rule (dashboard, compile_mode, cpu_offload, ...).
     extra: dict[str, Any] = {}

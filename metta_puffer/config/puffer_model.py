@@ -8,8 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from metta_puffer.config.kinds import Count, Index, NotNegative, Positive, Share, Switch, Text
+from metta_puffer.engines import DEFAULT_ENGINE, EngineName
 
 Auto = Literal["auto"]
+POLICY_ALIASES = {"Policy": "fast"}  # the name PufferLib's own ini files use for its Metta policy
 
 # Keys that published files carry although PuffeRL never reads them; why, for findings and messages.
 DEAD_KEYS = {
@@ -41,6 +43,11 @@ class Base(Section):
     rnn_name: Text | None = Field(description="Recurrent for an LSTM around the encoder, None for none")
     max_suggestion_cost: Positive = Field(3600, description="seconds a sweep may plan for one run")
 
+    @property
+    def policy(self) -> str:
+        """The architecture's name in metta_puffer.policies."""
+        return POLICY_ALIASES.get(self.policy_name, self.policy_name)
+
 
 class Vec(Section):
     backend: Literal["Serial", "Multiprocessing", "PufferEnv"] = Field(description="PufferLib vectorization")
@@ -58,7 +65,7 @@ class Env(OpenSection):
     game: Text = Field("arena", description="name of the world, see metta_puffer.games")
     num_agents: Count | None = Field(None, description="agents of one world")
     num_worlds: Count = Field(1, description="worlds stepped by one environment object")
-    engine: Literal["native", "published"] = Field("native", description="which engine steps the worlds")
+    engine: EngineName = Field(DEFAULT_ENGINE, description="which engine steps the worlds")
 
 
 class Open(OpenSection):
@@ -90,6 +97,9 @@ class Train(Section):
     adam_eps: NotNegative = Field(description="optimizer epsilon")
     data_dir: Text = Field(description="folder of runs and checkpoints")
     checkpoint_interval: Count = Field(description="epochs between checkpoints")
+    checkpoint_on_failure: Literal["continue", "stop"] = Field(
+        "continue", description="what to do when a checkpoint or the metrics cannot be written; it is reported"
+    )
     batch_size: Count | Auto = Field(description="agent-steps of the buffer; auto is one row an agent")
     minibatch_size: Count = Field(description="agent-steps of one optimizer step")
     max_minibatch_size: Count = Field(description="larger minibatches accumulate gradients above this size")
@@ -118,6 +128,10 @@ class PufferConfig(Section):
     rnn: Open
     train: Train
     sweep: Sweep
+
+    @property
+    def policy_options(self) -> dict[str, Any]:
+        return {**self.policy.options, **self.rnn.options}
 
 
 OPEN_SECTIONS = ("env", "policy", "rnn", "sweep")

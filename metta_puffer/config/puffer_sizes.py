@@ -19,8 +19,13 @@ class _Vectors:
     batch_envs: int
 
 
-def puffer_sizes(loaded: Loaded[PufferConfig], machine: Machine, agents: int | None = None) -> Sizes:
-    """`agents` replaces env.num_agents, which published files leave to the environment."""
+def puffer_sizes(
+    loaded: Loaded[PufferConfig], machine: Machine, agents: int | None = None, *, stock: bool = False
+) -> Sizes:
+    """Sizes of one rank. `agents` replaces env.num_agents, which published files leave to the environment.
+
+    `stock`: PufferLib's own loop, in which every rank trains the whole budget; in ours the ranks share it.
+    """
     env, train = loaded.model.env, loaded.model.train
     checks = Checks(loaded)
     vectors = _vectors(loaded.model, machine, checks)
@@ -44,12 +49,14 @@ def puffer_sizes(loaded: Loaded[PufferConfig], machine: Machine, agents: int | N
         collected = _check_rows(rows, per_forward, group_count, horizon, checks)
     minibatch = a.effective_minibatch(train.minibatch_size, train.max_minibatch_size)
     _check_minibatch(train, batch_size, horizon, checks)
-    if train.total_timesteps < batch_size:
+    budget = train.total_timesteps if stock else a.budget_of_rank(train.total_timesteps, machine.ranks)
+    if budget < batch_size:
+        least = batch_size if stock else a.all_ranks(batch_size, machine.ranks)
         checks.problem(
             "budget-below-batch",
             "train.total_timesteps",
-            f"below one batch of {batch_size} agent-steps",
-            f"set at least {batch_size}",
+            f"below one batch of {least} agent-steps",
+            f"set at least {least}",
             "ZeroDivisionError in the first train()",
         )
     if train.device.startswith("cuda") and not machine.gpus:
@@ -70,6 +77,7 @@ def puffer_sizes(loaded: Loaded[PufferConfig], machine: Machine, agents: int | N
         update_epochs=train.update_epochs,
         collected=collected,
         total_timesteps=train.total_timesteps,
+        ranks=machine.ranks,
         problems=checks.problems,
         notes=checks.notes,
     )
@@ -124,6 +132,15 @@ def _vectors(config: PufferConfig, machine: Machine, checks: Checks) -> _Vectors
             f"{workers} workers on {machine.physical_cores} physical cores",
             f"set fit, or at most {machine.physical_cores}, or vec.overwork = True",
             f"num_workers ({workers}) > hardware cores ({machine.physical_cores}) is disallowed by default",
+        )
+    if asked % batch_envs and not vec.zero_copy:
+        checks.problem(
+            "groups-mixed",
+            "vec.batch_size",
+            f"{asked} environments are no multiple of {batch_envs}, so without zero_copy a forward pass mixes the last "
+            "workers with the first, and PuffeRL takes agents in a row for granted",
+            f"set {a.nearest_divisor(asked, batch_envs)}",
+            "The expanded size of the tensor (0) must match the existing size",
         )
     if vec.zero_copy and asked % batch_envs:
         checks.problem(

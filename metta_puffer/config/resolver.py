@@ -7,6 +7,7 @@ from typing import Any
 from metta_puffer.config.arithmetic import gradient_updates, total_epochs
 from metta_puffer.config.loading import load_native, load_puffer, raise_unread
 from metta_puffer.config.machine import Machine
+from metta_puffer.config.native_model import Trainer
 from metta_puffer.config.native_sizes import native_sizes
 from metta_puffer.config.plan import BatchPlan, EnvPlan, LossPlan, OptimizerPlan, PolicyPlan, RulesPlan, RunPlan
 from metta_puffer.config.problems import raise_any
@@ -14,10 +15,9 @@ from metta_puffer.config.puffer_sizes import PUBLISHED_AGENTS_PER_ENV, puffer_si
 from metta_puffer.config.settings import Loaded
 from metta_puffer.config.sizes import Sizes
 
-__all__ = ["Machine", "load_native", "load_puffer", "resolve_native", "resolve_puffer"]
+__all__ = ["Machine", "load_native", "load_puffer", "loss_plan", "resolve_native", "resolve_puffer", "rules_plan"]
 
 NO_OVERRIDES: Mapping[str, Any] = {}
-PUFFER_POLICY_ALIASES = {"Policy": "fast"}  # the name PufferLib's own ini files use for its Metta policy
 
 
 def resolve_puffer(
@@ -83,9 +83,9 @@ def resolve_puffer(
             reset_state_on_done=False,
         ),
         policy=PolicyPlan(
-            name=PUFFER_POLICY_ALIASES.get(config.base.policy_name, config.base.policy_name),
+            name=config.base.policy,
             recurrent=config.base.rnn_name is not None,
-            options={**config.policy.options, **config.rnn.options},
+            options=config.policy_options,
         ),
         seed=train.seed,
         device=_device(train.device, machine),
@@ -93,6 +93,7 @@ def resolve_puffer(
         compile=train.compile,
         run_dir=run_dir,
         checkpoint_interval_epochs=train.checkpoint_interval,
+        checkpoint_on_failure=train.checkpoint_on_failure,
         notes=_notes(loaded, sizes),
         extra={
             "env_name": config.base.env_name,
@@ -140,14 +141,10 @@ def resolve_native(
         ),
         batch=_batch(sizes),
         optimizer=OptimizerPlan(**trainer.optimizer.model_dump()),
-        loss=LossPlan(
-            **trainer.ppo.model_dump(),
-            **trainer.vtrace.model_dump(),
-            **trainer.prioritized_experience_replay.model_dump(),
-        ),
+        loss=loss_plan(trainer),
         schedules=tuple(trainer.schedules),
         losses=tuple(trainer.losses),
-        rules=RulesPlan(**{name: getattr(trainer, name) for name in RulesPlan.model_fields}),
+        rules=rules_plan(trainer),
         policy=PolicyPlan(name=config.policy.name, recurrent=config.policy.recurrent, options=config.policy.options),
         seed=config.seed,
         device=_device(config.device, machine),
@@ -156,6 +153,8 @@ def resolve_native(
         run_dir=run_dir,
         checkpoint_interval_epochs=config.checkpoint.checkpoint_interval,
         checkpoint_keep=config.checkpoint.keep,
+        checkpoint_on_failure=config.checkpoint.on_failure,
+        initial_policy=trainer.initial_policy,
         notes=_notes(loaded, sizes),
         extra={
             "compile_mode": trainer.compile_mode,
@@ -163,6 +162,18 @@ def resolve_native(
             "scale_batches_by_world_size": trainer.scale_batches_by_world_size,
         },
     )
+
+
+def loss_plan(trainer: Trainer) -> LossPlan:
+    return LossPlan(
+        **trainer.ppo.model_dump(),
+        **trainer.vtrace.model_dump(),
+        **trainer.prioritized_experience_replay.model_dump(),
+    )
+
+
+def rules_plan(trainer: Trainer) -> RulesPlan:
+    return RulesPlan(**{name: getattr(trainer, name) for name in RulesPlan.model_fields})
 
 
 def _batch(sizes: Sizes) -> BatchPlan:

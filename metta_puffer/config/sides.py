@@ -5,21 +5,29 @@ from typing import Any, Literal
 
 from metta_puffer.config import arithmetic as a
 from metta_puffer.config.derivations import (
-    derive_budget,
-    derive_buffers,
     derive_collected,
     derive_data,
     derive_native_seen,
+    derive_own_seeds,
     derive_rows,
     derive_updates,
-    derive_vector_buffers,
     derive_vector_seeds,
     derive_worlds,
     key_input,
     per_forward_formula,
 )
+from metta_puffer.config.derivations_bytes import (
+    OURS,
+    PUFFER,
+    UPSTREAM,
+    derive_buffers,
+    derive_process,
+    derive_vector_buffers,
+)
+from metta_puffer.config.derivations_run import derive_budget, derive_native_rates, derive_puffer_rates, derive_ranks
 from metta_puffer.config.machine import Machine
-from metta_puffer.config.native_model import NativeConfig, Trainer
+from metta_puffer.config.memory import policy_memory
+from metta_puffer.config.native_model import NativeConfig
 from metta_puffer.config.native_sizes import native_sizes
 from metta_puffer.config.puffer_model import PufferConfig
 from metta_puffer.config.puffer_sizes import PUBLISHED_AGENTS_PER_ENV, puffer_sizes
@@ -28,6 +36,7 @@ from metta_puffer.config.settings import Loaded
 from metta_puffer.config.sizes import Sizes
 
 PufferVersion = Literal["3.0.23", "3.0.0"]
+PufferLoop = Literal["stock", "ours"]
 FINAL_ROLLOUTS = 32  # rollouts without an update at the end of PuffeRL's stock loop (pufferl.py, train)
 
 
@@ -41,6 +50,7 @@ class Side:
     sizes: Sizes
     allocation: a.RowAllocation | None  # None where the rollout cannot run
     quantities: Quantities
+    loop: PufferLoop = "ours"  # who drives the trainer: PufferLib's own train(), or ours
 
     def value(self, quantity: str) -> Any:
         return self.quantities[quantity].value
@@ -52,8 +62,11 @@ def puffer_side(
     *,
     agents: int | None = None,
     version: PufferVersion = "3.0.23",
+    loop: PufferLoop | None = None,
 ) -> Side:
-    sizes = puffer_sizes(loaded, machine, agents)
+    """`loop`: who drives PuffeRL, its own train() or `puffer train`; files that name a game are for ours."""
+    stock = "env.game" not in loaded.sources if loop is None else loop == "stock"
+    sizes = puffer_sizes(loaded, machine, agents, stock=stock)
     config = loaded.model
     q = Quantities(loaded)
     if agents:
@@ -87,7 +100,10 @@ def puffer_side(
         ),
     )
     derive_worlds(q, sizes)
-    derive_vector_seeds(q, sizes)
+    if stock:
+        derive_vector_seeds(q, sizes)
+    else:
+        derive_own_seeds(q)
     q.given("bptt_horizon", sizes.bptt_horizon, "agent-steps", "train.bptt_horizon")
     if config.train.batch_size == "auto":
         q.derived(
@@ -127,43 +143,20 @@ def puffer_side(
         "segments",
         "num_minibatches",
     )
-    derive_budget(q, sizes)
-    # Files that name a game are ours, and our `puffer train` stops at the budget.
-    final_rollouts = 0 if "env.game" in loaded.sources else FINAL_ROLLOUTS
-    q.derived(
-        "final_agent_steps",
-        a.final_agent_steps(sizes.total_timesteps, sizes.collected, final_rollouts),
-        "agent-steps",
-        "(total_epochs + final_rollouts) * agent_steps_collected_per_epoch",
-        "total_epochs",
-        "agent_steps_collected_per_epoch",
-        final_rollouts=(final_rollouts, "rollouts without an update at the end of PuffeRL's stock train()"),
-    )
-    epochs = max(1, sizes.total_timesteps // sizes.batch_size)
-    q.given("learning_rate_first", config.train.learning_rate, "per update", "train.learning_rate")
-    if config.train.anneal_lr:
-        q.derived(
-            "learning_rate_last",
-            a.cosine_learning_rate(config.train.learning_rate, q["total_epochs"].value - 1, epochs),
-            "per update",
-            "learning_rate_first * (1 + cos(pi * (total_epochs - 1) / annealed_epochs)) / 2",
-            "learning_rate_first",
-            "total_epochs",
-            annealed_epochs=(epochs, "total_timesteps // batch_size"),
-        )
-    else:
-        q.given("learning_rate_last", config.train.learning_rate, "per update", "train.learning_rate")
-    derive_buffers(q, sizes, loaded, a.PUFFER_CELL_BYTES)
-    derive_vector_buffers(q, sizes, version, sizes.workers if config.vec.backend == "Multiprocessing" else 0)
+    derive_ranks(q, sizes, rank_seeds=1 if stock else 0)
+    derive_budget(q, sizes, final_rollouts=FINAL_ROLLOUTS if stock else 0, budget_for_each_rank=stock)
+    derive_puffer_rates(q, sizes, config.train, budget_for_each_rank=stock)
+    _puffer_bytes(q, sizes, loaded, version)
     return Side(
         "puffer",
-        f"pufferlib{'-core' if version == '3.0.23' else ''} {version}",
+        f"pufferlib{'-core' if version == '3.0.23' else ''} {version}, {'its own' if stock else 'our'} loop",
         version,
         loaded,
         machine,
         sizes,
         allocation,
         q,
+        "stock" if stock else "ours",
     )
 
 
@@ -180,45 +173,8 @@ def native_side(
     sizes = native_sizes(loaded, machine, agents, workers, semantics)
     trainer = loaded.model.trainer
     q = Quantities(loaded)
-    if agents:
-        q.given("agents_per_env", agents, "agents", "env.num_agents", "command line")
-    else:
-        q.given("agents_per_env", sizes.agents_per_env, "agents", "env.num_agents")
-    if workers or trainer.num_workers:
-        q.given("workers", sizes.workers, "workers", "trainer.num_workers", "command line" if workers else None)
-    else:
-        why = f"chosen for {machine.logical_cpus} CPUs and {machine.gpus} GPUs"
-        q.given("workers", sizes.workers, "workers", "trainer.num_workers", why)
-    q.derived(
-        "envs_per_forward",
-        sizes.envs_per_forward,
-        "worlds",
-        per_forward_formula(semantics),
-        "agents_per_env",
-        "workers",
-        forward_target=key_input(loaded, "trainer.forward_pass_minibatch_target_size"),
-        **({"async_factor": key_input(loaded, "trainer.async_factor")} if semantics == "ours" else {}),
-    )
-    q.derived(
-        "envs",
-        sizes.envs,
-        "worlds",
-        "envs_per_forward * groups",
-        "envs_per_forward",
-        groups=(sizes.groups, f"trainer.async_factor in {loaded.source('trainer.async_factor')}"),
-    )
-    derive_worlds(q, sizes)
-    if semantics == "ours":
-        q.derived("distinct_env_seeds", sizes.envs, "seeds", "envs", "envs")
-    else:
-        derive_vector_seeds(q, sizes)
-    q.given("bptt_horizon", sizes.bptt_horizon, "agent-steps", "trainer.bptt_horizon")
-    fitted = "row_policy exact fits it to whole rows for every agent"
-    asked = trainer.batch_size == sizes.batch_size
-    q.given("batch_size", sizes.batch_size, "agent-steps", "trainer.batch_size", None if asked else fitted)
-    asked = trainer.minibatch_size == sizes.minibatch_size
-    q.given("minibatch_size", sizes.minibatch_size, "agent-steps", "trainer.minibatch_size", None if asked else fitted)
-    q.given("update_epochs", sizes.update_epochs, "epochs", "trainer.update_epochs")
+    _native_worlds(q, sizes, loaded, machine, from_command_line=(agents, workers), semantics=semantics)
+    _native_batch(q, sizes, loaded, semantics)
     derive_rows(q, sizes)
     q.derived(
         "num_minibatches",
@@ -234,43 +190,124 @@ def native_side(
     q.given("total_timesteps", sizes.total_timesteps, "agent-steps", "trainer.total_timesteps")
     derive_data(q, sizes, allocation.spliced_rows if allocation else 0)
     derive_native_seen(q, sizes, loaded, semantics)
-    derive_budget(q, sizes)
-    q.derived(
-        "final_agent_steps",
-        a.final_agent_steps(sizes.total_timesteps, sizes.collected, 0),
-        "agent-steps",
-        "total_epochs * agent_steps_collected_per_epoch",
-        "total_epochs",
-        "agent_steps_collected_per_epoch",
-    )
-    _native_learning_rates(q, trainer, semantics)
-    if semantics == "ours":
-        derive_buffers(q, sizes, loaded, a.OUR_CELL_BYTES, a.OUR_SUCCESSOR_CELL_BYTES)
-        processes = sizes.workers if sizes.workers > 1 and loaded.model.env.engine == "published" else 0
-        derive_vector_buffers(q, sizes, "3.0.23", processes)
-    else:
-        derive_buffers(q, sizes, loaded, a.UPSTREAM_CELL_BYTES)
-        # Metta of these months runs on the 3.0.0 vectorization.
-        derive_vector_buffers(q, sizes, "3.0.0", sizes.workers if sizes.workers > 1 else 0)
+    derive_ranks(q, sizes, rank_seeds=0 if semantics == "ours" else sizes.ranks)
+    derive_budget(q, sizes, final_rollouts=None, budget_for_each_rank=False)
+    derive_native_rates(q, sizes, trainer, ours=semantics == "ours")
+    _native_bytes(q, sizes, loaded, semantics)
     title = "our native trainer" if semantics == "ours" else f"Metta's trainer of {semantics}"
     return Side("native", title, semantics, loaded, machine, sizes, allocation, q)
 
 
-def _native_learning_rates(q: Quantities, trainer: Trainer, semantics: a.Semantics) -> None:
-    optimizer = trainer.optimizer
-    q.given("learning_rate_first", optimizer.learning_rate, "per update", "trainer.optimizer.learning_rate")
-    own = [s for s in getattr(trainer, "schedules", ()) if s.key == "optimizer.learning_rate"]
-    if semantics == "ours" and own:
-        why = f"the end of the {own[-1].kind} schedule in trainer.schedules"
-        q.given("learning_rate_last", own[-1].end, "per update", "trainer.schedules", why)
-    elif semantics == "ours" and optimizer.learning_rate_schedule == "cosine":
-        q.derived(
-            "learning_rate_last",
-            a.cosine_learning_rate(optimizer.learning_rate, q["total_epochs"].value - 1, q["total_epochs"].value),
-            "per update",
-            "learning_rate_first * (1 + cos(pi * (total_epochs - 1) / total_epochs)) / 2",
-            "learning_rate_first",
-            "total_epochs",
+def _divided(loaded: Loaded[NativeConfig], sizes: Sizes) -> bool:
+    return sizes.ranks > 1 and loaded.model.trainer.scale_batches_by_world_size
+
+
+def _forward_target(loaded: Loaded[NativeConfig], sizes: Sizes) -> tuple[int, str]:
+    key = "trainer.forward_pass_minibatch_target_size"
+    target, source = key_input(loaded, key)
+    if not _divided(loaded, sizes):
+        return target, source
+    return a.share_of_rank(target, sizes.ranks), f"{source}, divided by {sizes.ranks} ranks"
+
+
+def _puffer_bytes(q: Quantities, sizes: Sizes, loaded: Loaded[PufferConfig], version: PufferVersion) -> None:
+    config = loaded.model
+    policy = policy_memory(config.base.policy, config.base.rnn_name is not None, config.policy_options)
+    processes = sizes.workers if config.vec.backend == "Multiprocessing" else 0
+    derive_buffers(q, sizes, loaded, PUFFER, policy)
+    derive_vector_buffers(q, sizes, version, processes)
+    if policy:
+        derive_process(
+            q,
+            sizes,
+            loaded,
+            "puffer",
+            policy,
+            optimizer=config.train.optimizer,
+            worker_processes=processes,
+            gathers_rows=True,
         )
+
+
+def _native_worlds(
+    q: Quantities,
+    sizes: Sizes,
+    loaded: Loaded[NativeConfig],
+    machine: Machine,
+    *,
+    from_command_line: tuple[int | None, int | None],
+    semantics: a.Semantics,
+) -> None:
+    agents, workers = from_command_line
+    if agents:
+        q.given("agents_per_env", agents, "agents", "env.num_agents", "command line")
     else:
-        q.given("learning_rate_last", optimizer.learning_rate, "per update", "trainer.optimizer.learning_rate")
+        q.given("agents_per_env", sizes.agents_per_env, "agents", "env.num_agents")
+    if workers or loaded.model.trainer.num_workers:
+        q.given("workers", sizes.workers, "workers", "trainer.num_workers", "command line" if workers else None)
+    else:
+        why = f"chosen for {machine.logical_cpus} CPUs and {machine.gpus} GPUs"
+        q.given("workers", sizes.workers, "workers", "trainer.num_workers", why)
+    q.derived(
+        "envs_per_forward",
+        sizes.envs_per_forward,
+        "worlds",
+        per_forward_formula(semantics),
+        "agents_per_env",
+        "workers",
+        forward_target=_forward_target(loaded, sizes),
+        **({"async_factor": key_input(loaded, "trainer.async_factor")} if semantics == "ours" else {}),
+    )
+    q.derived(
+        "envs",
+        sizes.envs,
+        "worlds",
+        "envs_per_forward * groups",
+        "envs_per_forward",
+        groups=(sizes.groups, f"trainer.async_factor in {loaded.source('trainer.async_factor')}"),
+    )
+    derive_worlds(q, sizes)
+    if semantics == "ours":
+        derive_own_seeds(q)
+    else:
+        derive_vector_seeds(q, sizes)
+
+
+def _native_batch(q: Quantities, sizes: Sizes, loaded: Loaded[NativeConfig], semantics: a.Semantics) -> None:
+    trainer = loaded.model.trainer
+    q.given("bptt_horizon", sizes.bptt_horizon, "agent-steps", "trainer.bptt_horizon")
+    fitted = "row_policy exact fits it to whole rows for every agent"
+    if trainer.batch_size == sizes.batch_size:
+        q.given("batch_size", sizes.batch_size, "agent-steps", "trainer.batch_size")
+    else:
+        divided = f"{trainer.batch_size:,} divided by {sizes.ranks} ranks" if _divided(loaded, sizes) else ""
+        exact = trainer.row_policy == "exact" and semantics == "ours"
+        why = "; ".join(reason for reason in (divided, fitted if exact else "") if reason)
+        q.given("batch_size", sizes.batch_size, "agent-steps", "trainer.batch_size", why)
+    asked = trainer.minibatch_size == sizes.minibatch_size
+    q.given("minibatch_size", sizes.minibatch_size, "agent-steps", "trainer.minibatch_size", None if asked else fitted)
+    q.given("update_epochs", sizes.update_epochs, "epochs", "trainer.update_epochs")
+
+
+def _native_bytes(q: Quantities, sizes: Sizes, loaded: Loaded[NativeConfig], semantics: a.Semantics) -> None:
+    if semantics == "ours":
+        chosen = loaded.model.policy
+        policy = policy_memory(chosen.name, chosen.recurrent, chosen.options)
+        processes = sizes.workers if sizes.workers > 1 and loaded.model.env.engine == "published" else 0
+        derive_buffers(q, sizes, loaded, OURS, policy)
+        derive_vector_buffers(q, sizes, "3.0.23", processes)
+        if policy:
+            derive_process(
+                q,
+                sizes,
+                loaded,
+                "native",
+                policy,
+                optimizer=loaded.model.trainer.optimizer.type,
+                worker_processes=processes,
+                gathers_rows=loaded.model.trainer.sampling == "multinomial",
+            )
+    else:
+        derive_buffers(q, sizes, loaded, UPSTREAM, None)
+        # Metta of these months runs on the 3.0.0 vectorization.
+        derive_vector_buffers(q, sizes, "3.0.0", sizes.workers if sizes.workers > 1 else 0)

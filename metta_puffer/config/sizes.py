@@ -41,6 +41,7 @@ class Sizes:
     update_epochs: int
     collected: int  # agent-steps of one round
     total_timesteps: int
+    ranks: int = 1  # processes that train together; every size above is of one of them
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -2,18 +2,19 @@
 
 from importlib import import_module
 from types import ModuleType
-from typing import Literal
 
 from mettagrid.config.mettagrid_config import MettaGridConfig
 
 from metta_puffer.engine.batch import EndedEpisode, WorldBatch, WorldBuffers
 from metta_puffer.engine.errors import UnsupportedGame
 from metta_puffer.engine.world import World
+from metta_puffer.engines import DEFAULT_ENGINE, ENGINES, EngineName
 from metta_puffer.errors import UserError, did_you_mean
 
 __all__ = [
     "ENGINES",
     "EndedEpisode",
+    "EngineName",
     "UnsupportedGame",
     "World",
     "WorldBatch",
@@ -22,9 +23,6 @@ __all__ = [
     "open_batch",
     "open_world",
 ]
-
-EngineName = Literal["native", "published"]
-ENGINES: tuple[EngineName, ...] = ("native", "published")
 
 
 def check_engine(engine: str) -> None:
@@ -42,7 +40,7 @@ def open_world(
     config: MettaGridConfig,
     grid: list[list[str]] | None = None,
     seed: int = 0,
-    engine: EngineName = "native",
+    engine: EngineName = DEFAULT_ENGINE,
 ) -> World:
     """One world at its first observation.
 
@@ -64,32 +62,37 @@ def open_batch(
     config: MettaGridConfig,
     worlds: int,
     buffers: WorldBuffers,
-    engine: EngineName = "native",
+    engine: EngineName = DEFAULT_ENGINE,
     num_threads: int = 1,
     *,
     map_pool: int = 0,
+    num_groups: int = 1,
 ) -> WorldBatch:
     """`worlds` worlds over `buffers`, none begun yet. `config` is left unchanged.
 
     `map_pool`: how many maps the game's episodes share, map seeds being taken modulo this; 0 for a map of its own for
     every map seed.
 
-    `num_threads` threads step the native engine's worlds; the published engine holds the interpreter lock while it
-    steps, so it takes 1 only (UserError). Raises UnsupportedGame as `open_world` does.
+    `num_threads` threads step the native engine's worlds, in `num_groups` groups of equally many; the published engine
+    holds the interpreter lock while it steps, so it takes 1 of each only (UserError). Raises UnsupportedGame as
+    `open_world` does.
     """
     check_engine(engine)
     if engine == "published":
-        if num_threads != 1:
-            raise UserError(
-                "the published engine steps its worlds on one thread",
-                key="num_threads",
-                value=num_threads,
-                remedy="use num_threads=1 with more worker processes, or engine='native'",
-            )
+        for name, number in (("num_threads", num_threads), ("num_groups", num_groups)):
+            if number != 1:
+                raise UserError(
+                    "the published engine steps its worlds one after the other",
+                    key=name,
+                    value=number,
+                    remedy=f"use {name}=1 with more worker processes, or engine='native'",
+                )
         from metta_puffer.engine.published import PublishedBatch
 
         return PublishedBatch(config, worlds, buffers, map_pool=map_pool)
-    batch: WorldBatch = _native_engine().NativeBatch(config, worlds, buffers, num_threads, map_pool=map_pool)
+    batch: WorldBatch = _native_engine().NativeBatch(
+        config, worlds, buffers, num_threads, map_pool=map_pool, num_groups=num_groups
+    )
     return batch
 
 

@@ -70,8 +70,16 @@ class WorldBatch(Protocol):
         """One step of every world with the actions in its rows."""
         ...
 
-    def take_ended(self) -> list[EndedEpisode]:
-        """Episodes that ended since the last call, in the order of their worlds."""
+    def step_async(self, group: int) -> None:
+        """Begins one step of a group's worlds. Their rows belong to the engine until `wait`."""
+        ...
+
+    def wait(self, group: int) -> None:
+        """Returns when the group has taken the step that was begun."""
+        ...
+
+    def take_ended(self, group: int | None = None) -> list[EndedEpisode]:
+        """Episodes that ended since the last call, of one group or of all, in the order of their worlds."""
         ...
 
     def episode_rewards(self, world: int) -> npt.NDArray[np.float32]:

@@ -129,6 +129,13 @@ class PublishedBatch:
         for world in range(len(self._worlds)):
             self._step_world(world)
 
+    def step_async(self, group: int) -> None:
+        """All worlds are one group, whose step is taken at once."""
+        self.step()
+
+    def wait(self, group: int) -> None:
+        """Nothing is under way."""
+
     def _step_world(self, index: int) -> None:
         world, rows = self._worlds[index], self._rows[index]
         terminals, truncations = self._buffers.terminals[rows], self._buffers.truncations[rows]
@@ -180,7 +187,7 @@ class PublishedBatch:
             game_stats=stats["game"],
         )
 
-    def take_ended(self) -> list[EndedEpisode]:
+    def take_ended(self, group: int | None = None) -> list[EndedEpisode]:
         ended, self._ended = self._ended, []
         return ended
 

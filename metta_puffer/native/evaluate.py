@@ -1,11 +1,10 @@
 """Plays episodes with a checkpoint's policy."""
 
 from collections import defaultdict
-from pathlib import Path
 
 import torch
 
-from metta_puffer.config.plan import RunPlan
+from metta_puffer import uris
 from metta_puffer.errors import UserError
 from metta_puffer.native import checkpoints
 from metta_puffer.native.distribution import sample
@@ -14,7 +13,7 @@ from metta_puffer.policies import build_policy
 
 
 def evaluate(
-    location: str | Path, *, episodes: int, seed: int, env_factory: EnvFactory = metta_env
+    location: uris.Location, *, episodes: int, seed: int, env_factory: EnvFactory = metta_env
 ) -> dict[str, float]:
     """Means of the statistics of the first `episodes` episodes (one episode is one world), actions sampled.
 
@@ -22,14 +21,7 @@ def evaluate(
     """
     version = checkpoints.resolve(location)
     checkpoint = checkpoints.load(version)
-    try:
-        plan = RunPlan.model_validate(checkpoint.state["plan"])
-    except (KeyError, ValueError) as error:
-        raise UserError(
-            f"this checkpoint does not say how it was trained ({str(error).splitlines()[0]})",
-            file=str(version),
-            remedy="train again with this version, or use the version that wrote it",
-        ) from error
+    plan = checkpoints.plan_of(checkpoint, version)
     if episodes < 1:
         raise UserError("nothing to play", key="--episodes", value=episodes, remedy="play at least 1 episode")
     generator = torch.Generator().manual_seed(seed)

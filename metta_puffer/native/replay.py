@@ -4,6 +4,7 @@ An episode follows from its seeds and the actions taken in it. So a log of the a
 way began, and of which episode each world is in, is all that a resumed run needs.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -83,15 +84,28 @@ class GroupLog:
 def restore(env: Any, seed: int, log: GroupLog) -> list[dict[str, Any]]:
     """Resets `env` and plays what the log holds; gives the infos of the last step. Its buffers are as they were.
 
-    A world whose episode began later than the log runs idle until then. `env` needs `begin_episode(world, episode)`.
+    `env` needs `begin_episode(world, episode)`.
     """
-    _, infos = env.reset(seed)
+    env.reset(seed)
+    infos = play(log, env.begin_episode, lambda actions: env.step(actions)[-1])
+    if log.env_steps:
+        log.received(env.terminals | env.truncations)
+    return infos
+
+
+def play(
+    log: GroupLog,
+    begin_episode: Callable[[int, int], None],
+    step: Callable[[npt.NDArray[np.int32]], list[dict[str, Any]]],
+) -> list[dict[str, Any]]:
+    """Repeats what the log holds on worlds that were just reset; gives what the last `step` gave.
+
+    A world whose episode began later than the log runs idle until then.
+    """
+    infos: list[dict[str, Any]] = []
     actions, begin = log.replay_plan()
     for t, action in enumerate(actions):
         for world, episode in begin.get(t, ()):
-            env.begin_episode(world, episode)
-        *_, infos = env.step(action.astype(np.int32))
-    done = env.terminals | env.truncations
-    if actions:
-        log.received(done)
+            begin_episode(world, episode)
+        infos = step(action.astype(np.int32))
     return infos

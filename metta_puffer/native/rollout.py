@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from metta_puffer.config.plan import RunPlan
-from metta_puffer.native.distribution import sample
+from metta_puffer.native.distribution import evaluate, sample
 from metta_puffer.native.experience import Column, Experience
+from metta_puffer.native.losses.registry import LossTerms
+from metta_puffer.native.losses.term import Moment
 from metta_puffer.native.stopwatch import Stopwatch
+from metta_puffer.native.transfer import ActionsToHost, to_device
 from metta_puffer.native.worlds import Received, WorldGroups
 
 
@@ -38,6 +41,7 @@ class Arrived:
     rewards: Tensor  # [n]
     terminals: Tensor  # [n]
     truncations: Tensor  # [n]
+    teacher_actions: Tensor | None  # int64 [n]
 
 
 class Rollout:
@@ -47,10 +51,20 @@ class Rollout:
     """
 
     def __init__(
-        self, plan: RunPlan, worlds: WorldGroups, policy: nn.Module, experience: Experience, generator: torch.Generator
+        self,
+        plan: RunPlan,
+        worlds: WorldGroups,
+        policy: nn.Module,
+        *,
+        terms: LossTerms,
+        experience: Experience,
+        generator: torch.Generator,
     ) -> None:
         self.plan, self._worlds, self._policy, self._experience = plan, worlds, policy, experience
-        self._generator = generator
+        self._terms, self._generator = terms, generator
+        acting: Any = policy.forward_eval
+        # Never as CUDA graphs: the next group's pass would overwrite the recurrent state that this one's has given.
+        self._forward_eval = torch.compile(acting) if plan.compile else acting
         self._device = torch.device(plan.device)
         self._recurrent = experience.initial_h is not None
         self._worlds_per_group = plan.env.envs_per_forward
@@ -73,12 +87,14 @@ class Rollout:
                     tensors[f"{name}/{group}"] = tensor
         for arrived in self._held:
             tensors[f"held_rewards/{arrived.group}"] = arrived.rewards
-        return tensors
+        return tensors | {f"losses/{name}": tensor for name, tensor in self._terms.rollout_state().items()}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """Undoes `state`, on worlds that have just been taken up where they were."""
         on_device = {name: tensor.to(self._device) for name, tensor in tensors.items()}
         first = int(tensors["next_group"])
+        of_losses = {name: tensor for name, tensor in on_device.items() if name.startswith("losses/")}
+        self._terms.restore_rollout_state({name.removeprefix("losses/"): t for name, t in of_losses.items()})
         self.mean_rewards = on_device["mean_rewards"].clone()
         received = sorted(
             (self._worlds.recv() for _ in range(self._worlds.num_groups)),
@@ -105,27 +121,43 @@ class Rollout:
                 self.h[group] = torch.zeros(shape, device=self._device)
                 self.c[group] = torch.zeros(shape, device=self._device)
 
-    @torch.no_grad()
     def collect(self, stopwatch: Stopwatch) -> Collected:
         """Runs until the buffer is full."""
-        experience, collected = self._experience, Collected()
-        experience.begin()
+        collected = self.begin()
+        while not self._experience.ready:
+            self.step(collected, stopwatch)
+        self.finish(collected, stopwatch)
+        return collected
+
+    def begin(self) -> Collected:
+        """Makes the buffer ready to be filled anew."""
+        collected = Collected()
+        self._experience.begin()
         if self.plan.rules.rollout_state == "reset":
             self._reset_states()
         for info in self._early_infos:
             collected.add_info(info)
         self._early_infos.clear()
-        while not experience.ready:
-            arrived = self._held.pop(0) if self._held else self._recv(collected, stopwatch)
-            actions = self._act(arrived, stopwatch)
-            collected.agent_steps += len(actions)
-            collected.env_steps += self._worlds_per_group
-            with stopwatch("environment"):
-                self._worlds.send(arrived.group, actions.to("cpu", torch.int32).numpy())
-            self._next_group = (arrived.group + 1) % self._worlds.num_groups
+        return collected
+
+    @torch.no_grad()
+    def step(self, collected: Collected, stopwatch: Stopwatch) -> None:
+        """One group acts once; what that gives is added to `collected`."""
+        arrived = self._held.pop(0) if self._held else self._recv(collected, stopwatch)
+        actions = self._act(arrived, stopwatch)
+        with stopwatch("forward"):  # where a GPU is still at it
+            sent = actions.numpy()
+        with stopwatch("environment"):
+            self._worlds.send(arrived.group, sent)
+        collected.agent_steps += len(sent)
+        collected.env_steps += self._worlds_per_group
+        self._next_group = (arrived.group + 1) % self._worlds.num_groups
+
+    @torch.no_grad()
+    def finish(self, collected: Collected, stopwatch: Stopwatch) -> None:
+        """Gives the full buffer what its rows' last actions led to, where the rules want it."""
         if self.plan.rules.row_end == "bootstrap":
             self._value_row_ends(collected, stopwatch)
-        return collected
 
     def _recv(self, collected: Collected, stopwatch: Stopwatch) -> Arrived:
         with stopwatch("environment"):
@@ -138,7 +170,7 @@ class Rollout:
     def _arrive(self, received: Received) -> Arrived:
         """Takes what the worlds sent to the device, rewards as the rules want them. Once for each `received`."""
         rules = self.plan.rules
-        rewards = torch.from_numpy(received.rewards).to(self._device, torch.float32)
+        rewards = to_device(received.rewards, self._device, torch.float32)
         if rules.reward_clamp is not None:
             rewards = rewards.clamp(-rules.reward_clamp, rules.reward_clamp)
         if rules.reward_centering is not None:
@@ -147,33 +179,48 @@ class Rollout:
             rewards = rewards - mean
         return Arrived(
             received.group,
-            torch.from_numpy(received.observations).to(self._device, non_blocking=True),
+            to_device(received.observations, self._device),
             rewards,
-            torch.from_numpy(received.terminals).to(self._device, torch.float32),
-            torch.from_numpy(received.truncations).to(self._device, torch.float32),
+            to_device(received.terminals, self._device, torch.float32),
+            to_device(received.truncations, self._device, torch.float32),
+            self._taught(received),
         )
 
-    def _act(self, arrived: Arrived, stopwatch: Stopwatch) -> Tensor:
-        """Runs the policy on what arrived, stores it, and gives the actions int64 [n]."""
+    def _taught(self, received: Received) -> Tensor | None:
+        if received.teacher_actions is None or not len(self._terms):
+            return None
+        return to_device(received.teacher_actions, self._device, torch.int64)
+
+    def _act(self, arrived: Arrived, stopwatch: Stopwatch) -> ActionsToHost:
+        """Runs the policy on what arrived, stores it, and gives the actions of the group."""
         group = arrived.group
         h, c, resets = self._state_before(arrived)
         state: dict[str, Any] = {"lstm_h": h, "lstm_c": c}
         with stopwatch("forward"):
             logits, values = self._forward(arrived.observations, state)
             actions, logprobs = sample(logits, self._generator)
+            advice: dict[str, Tensor] = {}
+            if len(self._terms):
+                begins = torch.maximum(arrived.terminals, arrived.truncations)
+                advice = self._terms.advise(Moment(group, arrived.observations, begins, arrived.teacher_actions))
+                led = self._terms.lead(advice, actions, self._generator)
+                if led is not actions:
+                    actions, logprobs = led, evaluate(logits, led)[0]
+        on_their_way = ActionsToHost(actions)
         values = values.float().flatten()
         rewards, dones = self._rewards_and_dones(arrived)
         with stopwatch("copy"):
-            column = Column(arrived.observations, actions, logprobs, values, rewards, dones, resets)
+            column = Column(arrived.observations, actions, logprobs, values, rewards, dones, resets, advice)
             self._experience.store(group, column, h, c)
         if self._recurrent:
             self.h[group], self.c[group] = state["lstm_h"], state["lstm_c"]
         self._last_values[group] = values
-        return actions
+        return on_their_way
 
     def _forward(self, observations: Tensor, state: dict[str, Any]) -> tuple[Tensor, Tensor]:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self.plan.precision == "bfloat16"):
-            return self._policy.forward_eval(observations, state)  # type: ignore[operator]
+            logits, values = self._forward_eval(observations, state)
+        return logits, values
 
     def _state_before(self, arrived: Arrived) -> tuple[Tensor | None, Tensor | None, Tensor]:
         """Recurrent state [n, hidden] with which the group reads its observation, and where it was zeroed [n]."""

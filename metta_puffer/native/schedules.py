@@ -1,8 +1,8 @@
 """Numbers of the plan that change in the course of a run."""
 
 from collections.abc import Mapping
-from math import cos, pi
 
+from metta_puffer.config.arithmetic import schedule_share
 from metta_puffer.config.plan import RunPlan, SchedulePlan
 from metta_puffer.errors import UserError, did_you_mean
 
@@ -42,17 +42,8 @@ class Schedules:
                 return None
             width = schedule.metric_end - schedule.metric_start
             return min(max((self.smoothed[schedule.key] - schedule.metric_start) / width, 0.0), 1.0)
-        if agent_steps < schedule.begin_agent_steps:
-            return None
-        done = agent_steps - schedule.begin_agent_steps
         end = self._plan.batch.total_timesteps if schedule.end_agent_steps is None else schedule.end_agent_steps
-        if agent_steps >= end:
-            return 1.0
-        if schedule.kind == "sawtooth":
-            assert schedule.period_agent_steps is not None  # checked at the start
-            return done % schedule.period_agent_steps / schedule.period_agent_steps
-        share = done / (end - schedule.begin_agent_steps)
-        return share if schedule.kind == "linear" else (1.0 - cos(pi * share)) / 2.0
+        return schedule_share(schedule.kind, agent_steps, schedule.begin_agent_steps, end, schedule.period_agent_steps)
 
 
 def _place(schedule: SchedulePlan, plan: RunPlan) -> tuple[str, str]:
@@ -63,6 +54,8 @@ def _place(schedule: SchedulePlan, plan: RunPlan) -> tuple[str, str]:
         for name, value in getattr(plan, part)
         if isinstance(value, float) or name == "target_kl"
     ]
+    # Rules that stand in no section, where they are on.
+    known += [name for name in ("reward_clamp", "reward_centering") if getattr(plan.rules, name) is not None]
     if schedule.key not in known:
         raise _refused(
             schedule, f"this is no number of the trainer.{did_you_mean(schedule.key, known)}", "name one of them"
@@ -75,8 +68,8 @@ def _place(schedule: SchedulePlan, plan: RunPlan) -> tuple[str, str]:
         )
     if schedule.end_agent_steps is not None and schedule.end_agent_steps <= schedule.begin_agent_steps:
         raise _refused(schedule, "it ends before it begins", "give end_agent_steps above begin_agent_steps")
-    section, _, name = schedule.key.partition(".")
-    return _SECTIONS[section], name
+    section, dot, name = schedule.key.partition(".")
+    return (_SECTIONS[section], name) if dot else ("rules", section)
 
 
 def _refused(schedule: SchedulePlan, what: str, remedy: str) -> UserError:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from metta_puffer.config.arithmetic import annealed_prio_beta
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.native.advantage import compute_advantages
 from metta_puffer.native.distributed import Ranks
@@ -49,20 +50,18 @@ class Update:
         self._device = torch.device(plan.device)
         self._recurrent = bool(getattr(policy, "recurrent", False))
         self._terms, self._ranks = terms, ranks
-        self.agent_steps = 0  # of the run so far, for losses that count only for a while
-        self._epoch = 0
-        self._hidden = torch.empty(0)
+        self._hidden = self._critic_outputs = torch.empty(0)
         if len(terms):
             policy.get_submodule("actor").register_forward_pre_hook(self._remember_hidden)
+            policy.get_submodule("critic").register_forward_hook(self._remember_critic)
         # Where L2-to-initial pulls to; part of a checkpoint.
         self.initial_weights = {name: weights.detach().clone() for name, weights in policy.named_parameters()}
 
     def run(self, experience: Experience, epoch: int) -> Updated:
         """Trains on a full buffer. `epoch` is the number of rounds finished. Raises DivergedError."""
         batch, rules, loss = self.plan.batch, self.plan.rules, self.plan.loss
-        self._epoch = epoch
         trained = [*self._policy.parameters(), *self._terms.parameters()]
-        beta = loss.prio_beta0 + (1.0 - loss.prio_beta0) * loss.prio_alpha * epoch / max(1, batch.total_epochs)
+        beta = annealed_prio_beta(loss.prio_alpha, loss.prio_beta0, epoch, batch.total_epochs)
         per_update_epoch = batch.num_minibatches // batch.update_epochs
         sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=self._device))
         experience.ratios.fill_(1.0)
@@ -78,8 +77,8 @@ class Update:
                 or (rules.advantage_refresh == "update_epoch" and begins_update_epoch)
             ):
                 advantages = self._advantages(experience)
-            rows, weights = self._choose_rows(index % per_update_epoch, advantages, beta)
-            total, terms = self._minibatch_loss(experience, rows, weights, advantages[rows])
+            rows, weights = self.choose_rows(index % per_update_epoch, advantages, beta)
+            total, terms = self.minibatch_loss(experience, rows, weights, advantages[rows])
             if loss.target_kl is not None and index and self._kl(sums) / minibatches > loss.target_kl:
                 stopped = True
                 break
@@ -122,7 +121,7 @@ class Update:
         )
         return advantages[:, : experience.horizon]
 
-    def _choose_rows(self, index: int, advantages: Tensor, beta: float) -> tuple[Tensor | slice, Tensor | None]:
+    def choose_rows(self, index: int, advantages: Tensor, beta: float) -> tuple[Tensor | slice, Tensor | None]:
         """Rows of the minibatch, and their importance weights [m, 1] where they are drawn at random.
 
         Prioritized as in Schaul et al. 2016, with the sum of a row's |advantage| for its priority.
@@ -135,7 +134,7 @@ class Update:
         rows = torch.multinomial(probability, m, generator=self._generator)
         return rows, (len(advantages) * probability[rows, None]) ** -beta
 
-    def _minibatch_loss(
+    def minibatch_loss(
         self, experience: Experience, rows: Tensor | slice, weights: Tensor | None, advantages: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Total loss and its terms; overwrites values and ratios of the rows, as both upstream trainers do."""
@@ -202,6 +201,9 @@ class Update:
     def _remember_hidden(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._hidden = inputs[0]
 
+    def _remember_critic(self, module: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> None:
+        self._critic_outputs = outputs
+
     def _other_losses(
         self,
         experience: Experience,
@@ -217,7 +219,7 @@ class Update:
             return None, {}
         shape = returns.shape
         batch = Minibatch(
-            observations=experience.observations[rows].to(self._device),
+            observations=experience.observations_of(rows),
             actions=experience.actions[rows],
             rewards=experience.rewards[rows],
             dones=experience.dones[rows],
@@ -227,11 +229,12 @@ class Update:
             logits=logits.view(*shape, -1),
             logprobs=logprobs.view(shape),
             values=values,
+            quantiles=self._critic_outputs.float().view(*shape, -1),
             hidden=self._hidden.float().view(*shape, -1),
+            advice={name: tensor[rows] for name, tensor in experience.advice.items()},
             generator=self._generator,
-            epoch=self._epoch,
         )
-        return self._terms.weighted(batch, self.agent_steps)
+        return self._terms.weighted(batch)
 
     def _weight_losses(self) -> dict[str, Tensor]:
         """Sums of squares over all weights, where they count: of the weights, of their way from the initial ones."""
@@ -245,7 +248,7 @@ class Update:
 
     def _evaluate(self, experience: Experience, rows: Tensor | slice) -> tuple[Tensor, Tensor]:
         """logits [m*T, actions] and values float32 [m, T] of the rows under the present policy."""
-        observations = experience.observations[rows].to(self._device)
+        observations = experience.observations_of(rows)
         state: dict[str, Tensor | None] = {"lstm_h": None, "lstm_c": None}
         if self.plan.rules.training_state == "stored" and experience.initial_h is not None:
             assert experience.initial_c is not None

@@ -1,19 +1,22 @@
 """Groups of worlds that take turns: while the policy works on one group, the others step.
 
-Two ways to step in the background: PufferLib's worker processes, or one thread a group in this process.
+Three ways to step in the background: the native engine's own threads, PufferLib's worker processes, or a Python thread
+for each group.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from metta_puffer.config.plan import EnvPlan
-from metta_puffer.native.replay import GroupLog, restore
+from metta_puffer.native.replay import GroupLog, play, restore
+from metta_puffer.native.transfer import page_locked_buffers
 
 EnvFactory = Callable[..., Any]  # (plan: EnvPlan, worlds: int, seed: int, buf=None) -> PufferEnv
 
@@ -28,6 +31,7 @@ class Received:
     terminals: npt.NDArray[np.bool_]  # [n]
     truncations: npt.NDArray[np.bool_]  # [n]
     infos: list[dict[str, Any]]  # statistics of the episodes that ended
+    teacher_actions: npt.NDArray[np.int32] | None = None  # [n], zeros unless the environment fills them
 
 
 class WorldGroups(Protocol):
@@ -47,19 +51,24 @@ class WorldGroups(Protocol):
     def close(self) -> None: ...
 
 
-def open_worlds(plan: EnvPlan, factory: EnvFactory, logs: Sequence[GroupLog] | None = None) -> WorldGroups:
+def open_worlds(
+    plan: EnvPlan, factory: EnvFactory, logs: Sequence[GroupLog] | None = None, *, device: str = "cpu"
+) -> WorldGroups:
     """The groups that `plan` asks for. With the `logs` of an earlier run `reset` takes its worlds up again.
 
-    The published engine keeps the interpreter to itself while it steps, so several workers must be processes; the
-    native engine spreads its worlds over `workers` threads of its own.
+    The native engine steps all groups on `workers` threads of its own. Any other environment gets an object and a
+    Python thread a group. The published engine keeps the interpreter to itself while it steps, so several workers are
+    processes. `device` is where the policy reads what the worlds write.
     """
-    if plan.workers > 1 and plan.engine == "published":
+    if plan.engine == "native" and factory is metta_env:
+        return EngineGroups(plan, logs, page_locked=device.startswith("cuda"))
+    if plan.engine == "published" and plan.workers > 1:
         return ProcessGroups(plan, factory, logs)
     return ThreadGroups(plan, factory, logs)
 
 
-def metta_env(plan: EnvPlan, worlds: int, seed: int, buf: Any = None) -> Any:
-    """`worlds` worlds of the plan's game; world i of them runs on seed + i."""
+def metta_env(plan: EnvPlan, worlds: int, seed: int, buf: Any = None, num_groups: int = 1) -> Any:
+    """`worlds` worlds of the plan's game: those from number `seed` - `plan.seed` on of all that the run has."""
     from metta_puffer import MettaPufferEnv
 
     return MettaPufferEnv(
@@ -69,9 +78,74 @@ def metta_env(plan: EnvPlan, worlds: int, seed: int, buf: Any = None) -> Any:
         engine=plan.engine,
         num_threads=plan.workers if plan.engine == "native" else 1,
         seed=seed,
+        first_world=seed - plan.seed,
         buf=buf,
+        num_groups=num_groups,
         **plan.game_options,
     )
+
+
+class EngineGroups:
+    """One environment object of all worlds, whose groups step on the engine's threads; a single group steps inline.
+
+    `page_locked` keeps its buffers where a GPU can fetch them without waiting for the processor.
+    """
+
+    def __init__(self, plan: EnvPlan, logs: Sequence[GroupLog] | None, *, page_locked: bool = False) -> None:
+        buffers = page_locked_buffers(metta_env(plan, 1, plan.seed), plan.total_agents) if page_locked else None
+        self._env = metta_env(plan, plan.envs, plan.seed, buffers, num_groups=plan.groups)
+        self.driver_env = self._env
+        self._seed, self._worlds_per_group = plan.seed, plan.envs_per_forward
+        self.num_groups = plan.groups
+        self.agents_per_group = plan.agents_per_forward
+        self.logs = list(logs or (GroupLog(plan.envs_per_forward, plan.agents_per_env) for _ in range(plan.groups)))
+        self._pending: deque[tuple[int, list[dict[str, Any]] | None]] = deque()  # groups as sent, infos once known
+
+    def reset(self) -> None:
+        self._env.reset(self._seed)
+        for group, log in enumerate(self.logs):
+            infos = play(log, partial(self._begin_episode, group), partial(self._step, group))
+            if log.env_steps:
+                rows = self._env.group_rows(group)
+                log.received(self._env.terminals[rows] | self._env.truncations[rows])
+            self._pending.append((group, infos))
+
+    def _begin_episode(self, group: int, world: int, episode: int) -> None:
+        self._env.begin_episode(group * self._worlds_per_group + world, episode)
+
+    def _step(self, group: int, actions: npt.NDArray[np.int32]) -> list[dict[str, Any]]:
+        self._env.step_async(actions, group)
+        infos: list[dict[str, Any]] = self._env.wait(group)
+        return infos
+
+    def recv(self) -> Received:
+        group, infos = self._pending.popleft()
+        if infos is None:
+            infos = self._env.wait(group)
+        env, rows = self._env, self._env.group_rows(group)
+        received = Received(
+            group,
+            env.observations[rows],
+            env.rewards[rows],
+            env.terminals[rows],
+            env.truncations[rows],
+            infos,
+            *(taught[rows] for taught in _taught(env)),
+        )
+        self.logs[group].received(received.terminals | received.truncations)
+        return received
+
+    def send(self, group: int, actions: npt.NDArray[np.int32]) -> None:
+        self.logs[group].sent(actions)
+        if self.num_groups == 1:
+            self._pending.append((group, self._env.step(actions)[-1]))
+            return
+        self._env.step_async(actions, group)
+        self._pending.append((group, None))
+
+    def close(self) -> None:
+        """Waits for the engine's threads, so that nothing writes to the buffers any more."""
+        self._env.close()
 
 
 class ThreadGroups:
@@ -95,7 +169,8 @@ class ThreadGroups:
 
     def recv(self) -> Received:
         group, result = self._pending.popleft()
-        received = Received(group, *(result.result() if isinstance(result, Future) else result))
+        results = result.result() if isinstance(result, Future) else result
+        received = Received(group, *results, *_taught(self._envs[group]))
         self.logs[group].received(received.terminals | received.truncations)
         return received
 
@@ -109,6 +184,11 @@ class ThreadGroups:
             self._executor.shutdown(wait=True)
         for env in self._envs:
             env.close()
+
+
+def _taught(env: Any) -> tuple[npt.NDArray[np.int32], ...]:
+    """PufferLib 3.0.23 gives every environment a buffer for a teacher's actions, 3.0.0 none."""
+    return (env.teacher_actions,) if hasattr(env, "teacher_actions") else ()
 
 
 class ProcessGroups:
@@ -149,10 +229,10 @@ class ProcessGroups:
         # PufferLib expects recv and send in turn; we may receive every group before the first one is sent on.
         self._vecenv.flag = self._may_receive
         # PufferLib 3.0.23 puts the teacher's actions between truncations and infos; 3.0.0 has none.
-        observations, rewards, terminals, truncations, *_, infos, agent_ids, _ = self._vecenv.recv()
+        observations, rewards, terminals, truncations, *teacher, infos, agent_ids, _ = self._vecenv.recv()
         group = int(agent_ids[0]) // self.agents_per_group
         self.logs[group].received(terminals | truncations)
-        return Received(group, observations, rewards, terminals, truncations, infos)
+        return Received(group, observations, rewards, terminals, truncations, infos, teacher[0] if teacher else None)
 
     def send(self, group: int, actions: npt.NDArray[np.int32]) -> None:
         self.logs[group].sent(actions)

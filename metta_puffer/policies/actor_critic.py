@@ -35,6 +35,14 @@ class ActorCritic(nn.Module, ABC):
         self.actor = linear(width, num_actions, gain=0.01)
         self.critic = linear(width, 1, gain=1.0)
 
+    def estimate_quantiles(self, number: int) -> None:
+        """From now on the critic estimates so many quantiles of the return, and the value is their mean."""
+        self.critic = linear(self.critic.in_features, number, gain=1.0)
+
+    def _value(self, x: Tensor) -> Tensor:
+        """[n, width] -> [n, 1]"""
+        return self.critic(x).mean(-1, keepdim=True)
+
     @abstractmethod
     def encode(self, tokens: Tensor) -> Tensor: ...
 
@@ -50,19 +58,19 @@ class ActorCritic(nn.Module, ABC):
             h, c = self._initial(state, len(x), x)
             x, h, c = self.core.step(x, h, c)
             state["hidden"], state["lstm_h"], state["lstm_c"] = x, h, c
-        return self.actor(x), self.critic(x)
+        return self.actor(x), self._value(x)
 
     def forward(self, observations: Tensor, state: State) -> tuple[Tensor, Tensor]:
         x = self.encode(observations.flatten(0, -3))
         if self.core is None:
-            return self.actor(x), self.critic(x).view(*observations.shape[:-2], *(1,) * (observations.ndim == 3))
+            return self.actor(x), self._value(x).view(*observations.shape[:-2], *(1,) * (observations.ndim == 3))
         rows, horizon = observations.shape[:2]
         h, c = self._initial(state, rows, x)
         out, h, c = self.core.sequence(x.view(rows, horizon, -1), h, c, state.get("resets"))
         out = out.float()
         state["hidden"], state["lstm_h"], state["lstm_c"] = out, h.detach(), c.detach()
         flat = out.flatten(0, 1)
-        return self.actor(flat), self.critic(flat).view(rows, horizon)
+        return self.actor(flat), self._value(flat).view(rows, horizon)
 
 
 def linear(inputs: int, outputs: int, gain: float = 2.0**0.5) -> nn.Linear:

@@ -7,6 +7,7 @@ from torch import nn
 
 from metta_puffer.config.plan import PolicyPlan
 from metta_puffer.errors import UserError, did_you_mean
+from metta_puffer.policies.actor_critic import ActorCritic
 from metta_puffer.policies.cortex import CortexPolicy
 from metta_puffer.policies.fast import FastPolicy
 from metta_puffer.policies.lstm import LSTMPolicy
@@ -28,6 +29,7 @@ POLICIES: dict[str, type[nn.Module]] = {
     "vit-tiny": VitTinyPolicy,
 }
 _GIVEN = {"self", "channels", "height", "width", "num_actions", "recurrent"}
+_OF_ALL = {"window": 11, "value_quantiles": 1}  # options of every policy, with their defaults
 
 
 def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None = None) -> nn.Module:
@@ -53,21 +55,26 @@ def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None =
         )
     policy_class = POLICIES[plan.name]
     parameters = inspect.signature(policy_class).parameters
-    known = [name for name in parameters if name not in _GIVEN]
-    options = {name: value for name, value in plan.options.items() if name != "window"}
-    for option, value in options.items():
-        if option not in known:
+    defaults = {name: one.default for name, one in parameters.items() if name not in _GIVEN} | _OF_ALL
+    for option, value in plan.options.items():
+        if option not in defaults:
             raise UserError(
-                f"policy {plan.name!r} has no such option.{did_you_mean(option, known)}",
-                remedy=f"its options are {', '.join(known)}",
+                f"policy {plan.name!r} has no such option.{did_you_mean(option, defaults)}",
+                remedy=f"its options are {', '.join(defaults)}",
                 key=f"policy.{option}",
                 value=value,
             )
-        _check_kind(option, value, parameters[option].default)
+        _check_kind(option, value, defaults[option])
     of_env = TokenChannels.of_env(env)
     seen = of_env if channels is None else channels.seen_through(of_env)
     height, width = window_shape(env, plan.options)
-    return policy_class(seen, height, width, int(env.single_action_space.n), recurrent=plan.recurrent, **options)
+    own = {name: value for name, value in plan.options.items() if name not in _OF_ALL}
+    policy = policy_class(seen, height, width, int(env.single_action_space.n), recurrent=plan.recurrent, **own)
+    quantiles = plan.options.get("value_quantiles", _OF_ALL["value_quantiles"])
+    if quantiles > 1:
+        assert isinstance(policy, ActorCritic)
+        policy.estimate_quantiles(quantiles)
+    return policy
 
 
 def _check_kind(option: str, value: object, default: object) -> None:

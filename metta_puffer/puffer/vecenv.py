@@ -63,7 +63,7 @@ def _make_vecenv(plan: EnvPlan, seed: int) -> Any:
         settings: dict[str, Any] = {"backend": pufferlib.PufferEnv}
     else:
         per_worker = plan.envs // plan.workers if plan.backend == "Multiprocessing" else plan.envs
-        creator = [partial(_make_in_worker, plan, index, per_worker, os.getpid()) for index in range(plan.envs)]
+        creator = [partial(_make_in_worker, plan, index, per_worker, os.getpid(), seed) for index in range(plan.envs)]
         settings = {
             "env_args": [[]] * plan.envs,
             "env_kwargs": [{}] * plan.envs,
@@ -86,14 +86,16 @@ def _make_vecenv(plan: EnvPlan, seed: int) -> Any:
     return vecenv
 
 
-def _make_in_worker(plan: EnvPlan, index: int, per_worker: int, trainer_pid: int, **kwargs: Any) -> Any:
+def _make_in_worker(plan: EnvPlan, index: int, per_worker: int, trainer_pid: int, base: int, **kwargs: Any) -> Any:
     """Environment object `index` of the run, as a worker process or the trainer itself builds it."""
     if os.getpid() != trainer_pid:
         _die_with_parent()
-    env = make_env(plan, **kwargs)
-    # pufferlib.vector gives object j of worker w the seed base+w+j, which many objects share; base+index is its own.
+    # The same worlds as one object that held them all would run, however they are shared out.
+    first_world = index * plan.worlds_per_env
+    env = make_env(plan, **{**kwargs, "seed": base + first_world, "first_world": first_world})
+    # pufferlib.vector resets object j of worker w with base+w+j, which many objects share.
     worker, slot = divmod(index, per_worker)
-    env.reset = _reseeded(env.reset, shift=index - worker - slot)
+    env.reset = _reseeded(env.reset, shift=first_world - worker - slot)
     return env
 
 

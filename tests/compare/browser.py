@@ -32,11 +32,11 @@ class Seen:
 
 
 def look_at(page: Path, probe: str, work: Path, *, width: int = 1200, height: int = 900) -> Seen:
-    """Open a copy of `page` that also runs `probe`, the body of a JavaScript function whose result is the answer."""
+    """Open a copy of `page` that also runs `probe`, the body of an async JavaScript function returning the answer."""
     work.mkdir(parents=True, exist_ok=True)
     copy = work / "page.html"
     script = (
-        "<script>addEventListener('load', () => { const answer = (() => {" + probe + "})();"
+        "<script>addEventListener('load', async () => { const answer = await (async () => {" + probe + "})();"
         "const fetched = performance.getEntriesByType('resource').map((entry) => entry.name);"
         "const out = document.createElement('pre'); out.id = 'answer';"
         "out.textContent = JSON.stringify({answer, fetched}); document.body.append(out); })</script>"

@@ -2,10 +2,10 @@
 
 import sys
 
-from compare import command, runs
+from compare import command, launchers
 from compare.baseline import Baseline
 
 if __name__ == "__main__":
-    runs.WORKER = (sys.executable, "-m", "tests.compare.fake_worker")
+    launchers.WORKER = (sys.executable, "-m", "tests.compare.fake_worker")
     command.random_baseline = lambda env, out: Baseline(0.25, 0.01)
     sys.exit(command.main(sys.argv[1:]))

@@ -34,7 +34,7 @@ def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
     arm = ("puffer", "native").index(plan.trainer)
     level = np.random.default_rng([arm, plan.seed]).normal(extra.get("score", 1.0), extra.get("noise", 0.1))
     status = "finished"
-    while epoch < batch.total_epochs:
+    while epoch < batch.total_epochs and (plan.total_wall_seconds is None or epoch * 0.5 < plan.total_wall_seconds):
         epoch += 1
         if epoch == extra.get("fail_at_epoch"):
             raise RuntimeError("the fake trainer was told to fail")
@@ -62,7 +62,7 @@ def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
     )
 
 
-def evaluate(run: Run, episodes: int) -> None:
+def evaluate(run: Run, episodes: int, marks: int) -> None:
     """As if the last policy had been judged: a tenth better than in training."""
     last = read_records(run.metrics)[-1]
     values = {"evaluation/sampled": 1.1 * last.values["score"], "evaluation/deterministic": last.values["score"]}

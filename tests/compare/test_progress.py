@@ -25,7 +25,7 @@ def view(folder, arm="puffer", scores=(), **keywords):
 
 def test_speed_and_time_left_come_from_the_records(tmp_path):
     seen = view(tmp_path, scores=(1.0, 2.0, 3.0, 4.0))
-    assert seen.agent_steps == 512 and seen.budget == 1280
+    assert seen.agent_steps == 512 and seen.share == 0.4
     assert seen.agent_steps_per_second == pytest.approx(256)
     assert seen.eta_seconds == pytest.approx(3)
     assert line(seen) == "512 of 1,280 agent-steps, 256 agent-steps/s, ETA 0:03, score 4.000"

@@ -1,5 +1,7 @@
 """The report in a real browser. Left out of `make test`, because a fresh machine has no Chromium."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,29 @@ def test_hovering_shows_the_values_there(tmp_path):
     seen = look_at(report(tmp_path, seeds=4), hover, tmp_path / "hover").answer
     assert not seen["hidden"] and seen["right"] <= seen["width"]
     assert "puffer: " in seen["text"] and "native: " in seen["text"] and "random policy: 0.500" in seen["text"]
+
+
+def test_what_is_shown_can_be_saved(tmp_path):
+    save = """
+    const saved = [];
+    const made = URL.createObjectURL;
+    URL.createObjectURL = (blob) => { saved.push(blob); return made(blob); };
+    const names = [];
+    HTMLAnchorElement.prototype.click = function () { names.push(this.download); };
+    for (const kind of ["csv", "svg", "png"]) document.querySelector(`button[data-save=${kind}]`).click();
+    while (saved.length < 3) await new Promise((resolve) => setTimeout(resolve, 20));
+    const start = new Uint8Array(await saved[2].arrayBuffer()).slice(1, 4);
+    return {names, csv: await saved[0].text(), svg: await saved[1].text(), png: String.fromCharCode(...start),
+      bytes: saved[2].size};
+    """
+    seen = look_at(report(tmp_path, seeds=2), save, tmp_path / "save")
+    assert seen.console == []
+    answer = seen.answer
+    assert answer["names"] == [f"puffer-native-smoothed-agent_steps.{kind}" for kind in ("csv", "svg", "png")]
+    head, *rows = answer["csv"].splitlines()
+    assert head.split(",")[:3] == ["arm", "seed", "status"] and len(rows) == 4 * 60
+    assert "random policy" in answer["svg"] and ElementTree.fromstring(answer["svg"]).tag.endswith("svg")
+    assert answer["png"] == "PNG" and answer["bytes"] > 5_000
 
 
 @pytest.mark.parametrize("width", [360, 1200])

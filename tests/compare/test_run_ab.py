@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from compare import command, runs
+from compare import command, launchers
 from compare.baseline import Baseline
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT
 from metta_puffer.tracking.store import open_store
@@ -24,7 +24,7 @@ FAKE = (sys.executable, "-m", "tests.compare.fake_run_ab")
 @pytest.fixture
 def fake(monkeypatch, capsys):
     """run_ab.py in this process with the fake trainer: returns exit status, output and errors."""
-    monkeypatch.setattr(runs, "WORKER", (sys.executable, "-m", "tests.compare.fake_worker"))
+    monkeypatch.setattr(launchers, "WORKER", (sys.executable, "-m", "tests.compare.fake_worker"))
     monkeypatch.setattr(command, "random_baseline", lambda env, out: Baseline(0.25, 0.01))
 
     def call(*arguments):
@@ -108,6 +108,64 @@ def test_it_stops_when_decided_and_a_further_call_runs_nothing_more(tmp_path, fa
     assert found["verdict"]["confidence"] > 0.97  # the rest of the error is kept for the looks that were not needed
     status, said, _ = fake(*arguments, "--stop-when-decided", "--resume")
     assert status == 0 and "started" not in said
+
+
+def test_a_budget_of_seconds_is_what_curves_and_verdict_are_over(tmp_path, fake):
+    out = tmp_path / "out"
+    status, said, errors = fake(*write_configs(tmp_path), "--seeds", 3, "--total-wall-seconds", 5, "--out", out)
+    assert status == 0, errors
+    assert "puffer-seed0: started, 0:05" in said and "finished, 0:05 of 0:05, 320 agent-steps" in said
+    found = summary(out)
+    assert found["verdict"]["axis"] == "wall_seconds" and found["completeness"]["problems"] == []
+    seconds = {run["wall_seconds"] for arm in found["arms"].values() for run in arm["runs"]}
+    assert seconds == {5.0}  # the fake trainer's rounds take half a second each
+    assert found["arms"]["native"]["resolved"]["total_wall_seconds"] == 5.0
+    assert "last tenth of the run" in (out / "report.html").read_text()
+
+
+def test_a_configuration_that_ends_before_the_seconds_are_over_is_named(tmp_path, fake):
+    arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-wall-seconds", 5, "--out", tmp_path / "out"]
+    ini = Path(arguments[1])
+    ini.write_text(ini.read_text() + "total_timesteps = 128\n")
+    assert fake(*arguments)[0] == 0
+    (problem,) = summary(tmp_path / "out")["completeness"]["problems"]
+    assert problem.startswith("puffer-seed0 came to the configuration's total_timesteps") and "raise" in problem
+
+
+def test_a_scheduler_may_start_the_workers(tmp_path, fake):
+    out = tmp_path / "out"
+    arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", out, "--launcher", "none"]
+    status, said, _ = fake(*arguments)
+    assert status == command.EXIT_INCOMPLETE and "2 of 2 runs" in said
+    for directory in sorted((out / "runs").iterdir()):
+        # As in a job script: from anywhere, with nothing but the directory.
+        worker = subprocess.run(
+            [sys.executable, "-m", "tests.compare.fake_worker", str(directory)], cwd=ROOT, check=False
+        )
+        assert worker.returncode == 0
+    status, said, _ = fake(*arguments, "--resume")
+    assert status == 0 and "0 of 2 runs" in said
+    assert fake(*arguments, "--resume", "--runs-uri", "file:///x")[0] == EXIT_UNUSABLE_INPUT
+    status, _, errors = fake(*arguments[:-1], "ray", "--resume", "--runs-uri", "s33://bucket/x")
+    assert status == EXIT_UNUSABLE_INPUT and "no URI scheme" in errors
+
+
+def test_runs_that_shared_cores_are_said_to(tmp_path, fake, monkeypatch):
+    for name, jobs, cores in (("shared", 3, 2), ("own", 2, 2)):
+        out = tmp_path / name
+        monkeypatch.setattr(launchers, "physical_cores", lambda cores=cores: cores)
+        assert (
+            fake(*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", out, "--jobs", jobs)[0]
+            == 0
+        )
+        for result in out.glob("runs/*/result.json"):
+            found = json.loads(result.read_text())
+            assert found["runs_at_once"] == jobs
+            result.write_text(json.dumps({**found, "physical_cores": cores}))
+        fake(*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", out, "--resume")
+        warned = summary(out)["shared_cores"]
+        assert (warned is not None) == (name == "shared")
+        assert ("All runs shared cores" in (out / "report.html").read_text()) == (name == "shared")
 
 
 def test_a_control_runs_an_arm_against_itself(tmp_path, fake):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from compare import rundir, runs
+from compare import launchers, rundir, runs
 from compare.progress import PlainDisplay
 from metta_puffer.errors import UserError
 from metta_puffer.tracking.jsonl import read_records
@@ -23,7 +23,7 @@ FAKE = (sys.executable, "-m", "tests.compare.fake_worker")
 
 @pytest.fixture(autouse=True)
 def fake_worker(monkeypatch):
-    monkeypatch.setattr(runs, "WORKER", FAKE)
+    monkeypatch.setattr(launchers, "WORKER", FAKE)
     monkeypatch.setattr(runs, "POLL_SECONDS", 0.02)
 
 
@@ -31,7 +31,9 @@ def run_all(*planned, jobs=2):
     for one in planned:
         rundir.claim(one)
     said = io.StringIO()
-    done = runs.run_all(planned, jobs=jobs, display=PlainDisplay(Console(file=said)))
+    done = runs.run_all(
+        planned, jobs=jobs, launcher=launchers.LocalLauncher(jobs), display=PlainDisplay(Console(file=said))
+    )
     return done, said.getvalue()
 
 
@@ -59,6 +61,22 @@ def test_a_directory_of_other_settings_is_refused_with_what_changed(tmp_path):
         rundir.claim(run(tmp_path, epochs=3))
 
 
+def test_a_directory_of_an_earlier_version_without_newer_settings_goes_on(tmp_path):
+    planned = run(tmp_path)
+    run_all(planned)
+    path, result = planned.dir / rundir.RUN_FILE, planned.dir / rundir.RESULT_FILE
+    older = json.loads(path.read_text())
+    del older["plan"]["total_wall_seconds"]
+    path.write_text(json.dumps({**older, "plan_hash": "of-then"}))
+    result.write_text(json.dumps({**json.loads(result.read_text()), "plan_hash": "of-then"}))
+    before = planned.log.read_bytes()
+    run_all(planned)
+    assert rundir.status(planned) == "finished" and planned.log.read_bytes() == before
+    path.write_text(json.dumps({**older, "plan": {**older["plan"], "of_the_future": 1}}))
+    with pytest.raises(UserError, match="not a plan of this version"):
+        rundir.claim(planned)
+
+
 def test_a_killed_run_is_reported_and_resumes_from_its_checkpoint(tmp_path):
     planned = run(tmp_path, epochs=40, pause_seconds=0.01)
     rundir.claim(planned)
@@ -81,16 +99,17 @@ COMPARISON = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from compare import rundir, runs
+from compare import launchers, rundir, runs
 from compare.progress import PlainDisplay
 from tests.compare.plans import run
-runs.WORKER = tuple(sys.argv[2:])
+launchers.WORKER = tuple(sys.argv[2:])
 out = Path(sys.argv[1])
 planned = [run(out, "puffer", 0, epochs=3)]
 planned += [run(out, arm, 1, epochs=200, pause_seconds=0.02) for arm in ("puffer", "native")]
 for one in planned:
     rundir.claim(one)
-sys.exit(0 if runs.run_all(planned, jobs=2, display=PlainDisplay(Console())) else 130)
+local = launchers.LocalLauncher(2)
+sys.exit(0 if runs.run_all(planned, jobs=2, launcher=local, display=PlainDisplay(Console())) else 130)
 """
 
 
@@ -162,15 +181,16 @@ def test_runs_that_end_just_when_they_are_stopped_are_counted(tmp_path, monkeypa
         rundir.claim(one)
     stop = runs._stop
 
-    def stop_late(running, *, at_once):
-        for process in running:
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        stop(running, at_once=at_once)
+    def stop_late(running):
+        for job in running:
+            os.waitid(os.P_PID, job.pid, os.WEXITED | os.WNOWAIT)
+        stop(running)
 
     monkeypatch.setattr(runs, "_stop", stop_late)
 
     def enough():
         return any(rundir.status(one) == "finished" for one in planned)
 
-    assert runs.run_all(planned, jobs=2, display=PlainDisplay(Console(file=io.StringIO())), enough=enough)
+    display = PlainDisplay(Console(file=io.StringIO()))
+    assert runs.run_all(planned, jobs=2, launcher=launchers.LocalLauncher(2), display=display, enough=enough)
     assert [rundir.status(one) for one in planned] == ["finished", "finished"]

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from compare import command, runs
+from compare import command, launchers
 from compare.baseline import Baseline
 from tests.compare.configs import write_configs
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.long
 
 def test_runs_and_report_are_kept_offline_in_one_group(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setattr(runs, "WORKER", (sys.executable, "-m", "tests.compare.fake_worker"))
+    monkeypatch.setattr(launchers, "WORKER", (sys.executable, "-m", "tests.compare.fake_worker"))
     monkeypatch.setattr(command, "random_baseline", lambda env, out: Baseline(0.25, 0.01))
     out = tmp_path / "out"
     arguments = [*write_configs(tmp_path), "--seeds", "1", "--total-agent-steps", "320", "--out", str(out), "--wandb"]

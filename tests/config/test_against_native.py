@@ -52,7 +52,8 @@ def overrides_for(shape: dict[str, Any]) -> dict[str, Any]:
         "trainer.row_policy": shape["row_policy"],
         "trainer.sampling": shape["sampling"],
         "trainer.row_end": shape["row_end"],
-        "trainer.optimizer.learning_rate_schedule": "cosine",
+        "trainer.optimizer.learning_rate_schedule": shape["annealing"],
+        "trainer.schedules": shape["schedules"],
         "env.num_tokens": 4,
         "policy.name": "small",
         "policy.recurrent": shape["recurrent"],
@@ -118,13 +119,22 @@ def check(shape: dict[str, Any], folder: Path) -> str:
     assert trainer._worlds.agents_per_group == side.value("agents_per_forward")
     rates = [record.values["train/learning_rate"] for record in records]
     assert rates == pytest.approx([side.value("learning_rate_first"), side.value("learning_rate_last")])
-    if trainer.experience.initial_h is None:
-        held = [t for t in vars(trainer.experience).values() if isinstance(t, torch.Tensor)]
-        assert sum(t.nbytes for t in held) == side.value("experience_bytes")
+    held = [t for t in vars(trainer.experience).values() if isinstance(t, torch.Tensor)]
+    held += [t for t in (*trainer._rollout.h, *trainer._rollout.c) if t is not None]
+    assert sum(t.nbytes for t in held) == side.value("experience_bytes")
     # After two rounds a spliced row holds two different visits; a row that was never half-filled holds one.
     torn = sum(len(set(row)) > 1 for row in writer)
     assert torn == side.value("spliced_rows")
     return "wasted" if side.value("wasted_fraction") else "clean"
+
+
+def rate_schedules() -> st.SearchStrategy[dict[str, Any]]:
+    numbers = {"start": st.floats(1e-4, 1e-2), "end": st.floats(1e-4, 1e-2), "begin_agent_steps": st.integers(0, 60)}
+    ends = st.one_of(st.none(), st.integers(61, 300))
+    base = {"key": st.just("optimizer.learning_rate"), "end_agent_steps": ends, **numbers}
+    plain = st.fixed_dictionaries({**base, "kind": st.sampled_from(["linear", "cosine"])})
+    sawtooth = st.fixed_dictionaries({**base, "kind": st.just("sawtooth"), "period_agent_steps": st.integers(1, 100)})
+    return st.one_of(plain, sawtooth)
 
 
 def shapes() -> st.SearchStrategy[dict[str, Any]]:
@@ -142,6 +152,8 @@ def shapes() -> st.SearchStrategy[dict[str, Any]]:
             "sampling": st.sampled_from(["sequential", "multinomial"]),
             "row_end": st.sampled_from(["ignore", "bootstrap"]),
             "recurrent": st.booleans(),
+            "annealing": st.sampled_from(["constant", "cosine"]),
+            "schedules": st.lists(rate_schedules(), max_size=2),
         }
     )
 
@@ -156,7 +168,7 @@ def test_any_shape(shape: dict[str, Any], tmp_path: Path) -> None:
 def test_the_draws_reach_every_outcome(tmp_path: Path) -> None:
     base = {"agents": 2, "target": 4, "groups": 2, "horizon": 3, "rows": 16, "remainder": 0, "minibatch_rows": 4,
             "epochs": 1, "row_policy": "upstream", "sampling": "sequential", "row_end": "ignore",
-            "recurrent": False}  # fmt: skip
+            "recurrent": False, "annealing": "cosine", "schedules": []}  # fmt: skip
     assert check(base, tmp_path) == "clean"
     assert check(base | {"rows": 12}, tmp_path) == "wasted"
     assert check(base | {"rows": 12, "row_policy": "exact"}, tmp_path) == "clean"

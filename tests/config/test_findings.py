@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from metta_puffer.cli.audit import main
 from metta_puffer.config.findings import find
 from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
+from metta_puffer.config.pair import Pair
+from metta_puffer.config.reconcile import reconcile
 from metta_puffer.config.sides import native_side, puffer_side
 from tests.config.conftest import CONFIGS, Published
 
@@ -21,12 +24,14 @@ CLEAN_PUFFER = {"vec.num_envs": 16, "vec.num_workers": 16, "vec.batch_size": 16,
 def ids(
     puffer: dict[str, Any] | None = None,
     native: dict[str, Any] | None = None,
+    *,
     machine: Machine = CLUSTER,
     semantics: Any = None,
     version: Any = "3.0.23",
+    loop: Any = None,
 ) -> dict[str, Any]:
     found = find(
-        puffer_side(load_puffer(CONFIGS / "puffer" / "metta.ini", puffer or {}), machine, version=version),
+        puffer_side(load_puffer(CONFIGS / "puffer" / "metta.ini", puffer or {}), machine, version=version, loop=loop),
         native_side(load_native(CONFIGS / "native" / "metta.yaml", native or {}), machine, semantics=semantics),
     )
     return {finding.id: finding for finding in found}
@@ -60,6 +65,10 @@ APPEARS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("forward-uneven", {"vec.num_workers": 2, "vec.batch_size": 30}, {}, {}),
     ("forward-too-large", {"vec.batch_size": 128}, {}, {}),
     ("zero-copy-uneven", {"vec.batch_size": 48}, {}, {}),
+    ("groups-mixed", {"vec.batch_size": 48, "vec.zero_copy": False}, {}, {}),
+    ("sizes-per-rank", {}, {}, {"machine": Machine(64, 128, 8, ranks=8)}),
+    ("budget-per-rank", {}, {}, {"machine": Machine(64, 128, 8, ranks=8), "loop": "stock"}),
+    ("final-rollouts", {}, {}, {"loop": "stock"}),
     ("workers-over-cores", {"vec.num_workers": 64}, {}, {"machine": Machine(2, 2)}),
     ("no-gpu", {"train.device": "cuda"}, {}, {"machine": Machine(64, 64)}),
     ("recv-arity", {}, {}, {"version": "3.0.0"}),
@@ -67,7 +76,8 @@ APPEARS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("carried-state", {"train.batch_size": 524_288}, {}, {}),
     ("serial-drops-worlds", {"vec.backend": "Serial"}, {}, {}),
     ("serial-drops-worlds", {}, {"trainer.num_workers": 1}, {"semantics": "2025-07"}),
-    ("env-seeds-repeat", {"vec.num_workers": 16}, {}, {}),
+    ("env-seeds-repeat", {"vec.num_workers": 16}, {}, {"loop": "stock"}),
+    ("env-seeds-repeat", {}, {"trainer.num_workers": 16}, {"semantics": "2025-07"}),
     ("reward-clamped", {"env.heart_reward": 2.5}, {}, {}),
     ("truncation-leak", {"env.episode_truncates": True}, {}, {}),
     ("truncation-leak", {}, {"env.episode_truncates": True, "trainer.truncation": "ignore"}, {}),
@@ -128,6 +138,39 @@ def test_upstream_keys_and_defaults_are_named(tmp_path: Path, published: Publish
     assert {"upstream-only-keys", "defaults-unresolved"} <= found
 
 
+QUIET_PUFFER = {
+    "base.rnn_name": "None", "vec.backend": "PufferEnv", "vec.num_envs": 1, "vec.num_workers": 1, "vec.batch_size": 1,
+    "env.num_agents": 1, "env.num_worlds": 64, "train.bptt_horizon": 64, "train.minibatch_size": 2048,
+    "train.update_epochs": 16, "train.prio_alpha": 0.0, "train.anneal_lr": False, "train.gamma": 0.9,
+    "train.gae_lambda": 0.9, "train.total_timesteps": 4_096_000,
+}  # fmt: skip
+
+
+def test_a_quiet_pair_has_no_finding_at_all() -> None:
+    """So every finding stays away where it has no cause: one agent a world, one group, equal rules."""
+    pair = Pair(
+        {"puffer": str(CONFIGS / "puffer" / "metta.ini"), "native": str(CONFIGS / "native" / "metta.yaml")},
+        CLUSTER,
+        {"puffer": dict(QUIET_PUFFER), "native": {}},
+    )
+    reconcile(pair, "everything", "puffer")
+    assert find(pair.puffer, pair.native) == ()
+
+
+@pytest.mark.parametrize("command", ["audit", "html", "pipeline", "advise", "explain"])
+@pytest.mark.parametrize("key", ["train.batch_size=10", "trainer.batch_size=10"])
+def test_a_buffer_without_a_row_is_named(command: str, key: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--puffer", str(CONFIGS / "puffer" / "metta.ini"), "--native", str(CONFIGS / "native" / "metta.yaml"), key]
+    words = {"html": [*words, "--format", "html"], "explain": [*words, "--explain", "agent_steps_collected_per_epoch"],
+             "audit": words}.get(command, [command, *words])  # fmt: skip
+    status = main(words)
+    out = capsys.readouterr().out
+    assert out
+    if command in ("audit", "html"):
+        assert status == 1
+        assert "segments-fewer-than-agents" in out and "0 segments" in out
+
+
 def test_a_clean_pair_has_no_error_and_no_row_finding() -> None:
     found = ids(CLEAN_PUFFER, {})
     assert not [f for f in found.values() if f.severity == "error"]
@@ -156,6 +199,5 @@ def test_every_finding_is_explained_and_tested() -> None:
         "agents-unstated",
         "upstream-only-keys",
         "defaults-unresolved",
-        "final-rollouts",
     }
     assert {case[0] for case in APPEARS} | elsewhere == explained

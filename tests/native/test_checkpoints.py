@@ -1,11 +1,14 @@
 """Versions are whole, verified, and hold no code."""
 
 import json
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from metta_puffer import uris
 from metta_puffer.errors import UserError
 from metta_puffer.native import checkpoints
 from metta_puffer.native.checkpoints import Checkpoint
@@ -27,7 +30,7 @@ def test_versions_are_in_order_and_resolve_to_the_newest(tmp_path: Path) -> None
     names = [path.name for path in checkpoints.versions(tmp_path / "checkpoints")]
     assert names == ["v000002", "v000009", "v000010"]
     for location in (tmp_path, tmp_path / "checkpoints", tmp_path / "checkpoints" / "v000010"):
-        assert checkpoints.resolve(location).name == "v000010"
+        assert checkpoints.resolve(location) == str(tmp_path / "checkpoints" / "v000010")
 
 
 def test_old_versions_go_when_only_some_are_kept(tmp_path: Path) -> None:
@@ -63,7 +66,7 @@ def test_foreign_and_broken_manifests_are_refused(tmp_path: Path) -> None:
         checkpoints.load(version)
     (version / checkpoints.WEIGHTS).unlink()
     manifest.write_text(json.dumps({"format": checkpoints.FORMAT, "files": {}}))
-    with pytest.raises(UserError, match=r"weights\.safetensors.*No such file"):
+    with pytest.raises(UserError, match=r"weights\.safetensors.*the file is missing"):
         checkpoints.load(version)
 
 
@@ -87,6 +90,88 @@ def test_killed_between_setting_aside_and_replacing_keeps_the_old_version(tmp_pa
     version.rename(tmp_path / ".old-v000001-1")
     write(tmp_path, 2)
     assert [path.name for path in checkpoints.versions(tmp_path)] == ["v000001", "v000002"]
+
+
+@pytest.fixture(params=["path", "file://", "memory://"])
+def run(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A run with versions 3, 7 and 12, in a place of each kind."""
+    for epoch in (3, 7, 12):
+        write(tmp_path / "run" / "checkpoints", epoch, float(epoch))
+    remote = f"memory://{uuid.uuid4().hex}"
+    uris.put(tmp_path / "run", remote)
+    yield {"path": str(tmp_path / "run"), "file://": f"file://{tmp_path}/run", "memory://": remote}[request.param]
+    uris.remove(remote)
+
+
+def test_a_version_is_named_by_its_number_or_as_the_latest(run: str) -> None:
+    for suffix, epoch in (("", 12), (":latest", 12), (":v7", 7), (":v3", 3)):
+        for folder in (run, uris.join(run, "checkpoints")):
+            version = checkpoints.resolve(folder + suffix)
+            assert version == uris.join(run, "checkpoints", f"v{epoch:06d}")
+            assert checkpoints.load(version).weights["w"].tolist() == [epoch] * 3
+    assert checkpoints.resolve(uris.join(run, "checkpoints", "v000003")).endswith("v000003")
+    assert [uris.name_of(version) for version in checkpoints.resolve_all(f"{run}:v3")] == [
+        "v000003",
+        "v000007",
+        "v000012",
+    ]
+
+
+def test_a_version_that_is_not_there_names_the_nearest(run: str) -> None:
+    with pytest.raises(
+        UserError, match=f"no version v8; the nearest is v7, the newest v12(?s:.)*Remedy: write {run}:v7"
+    ):
+        checkpoints.resolve(f"{run}:v8")
+    with pytest.raises(UserError, match="'newest' is no version"):
+        checkpoints.resolve(f"{run}:newest")
+    with pytest.raises(UserError, match="no complete checkpoint"):
+        checkpoints.resolve(uris.join(run, "elsewhere"))
+
+
+def test_a_version_without_its_manifest_is_passed_over(run: str) -> None:
+    uris.remove(uris.join(run, "checkpoints", "v000012", checkpoints.MANIFEST))
+    assert checkpoints.resolve(run).endswith("v000007")
+    with pytest.raises(UserError, match="no version v12; the nearest is v7"):
+        checkpoints.resolve(f"{run}:v12")
+    assert len(checkpoints.resolve_all(run)) == 2
+
+
+def test_damage_on_the_way_is_found(run: str, tmp_path: Path) -> None:
+    version = checkpoints.resolve(run)
+    weights = uris.join(version, checkpoints.WEIGHTS)
+    uris.write_bytes(weights, uris.read_bytes(weights)[:-1] + b"?")
+    with pytest.raises(UserError, match=r"weights\.safetensors.*checksum"):
+        checkpoints.download(version, tmp_path / "copy")
+    assert checkpoints.versions(tmp_path / "copy") == []
+
+
+def test_an_upload_is_whole_only_with_its_manifest(run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = uris.join(run, "checkpoints")
+    order: list[str] = []
+    put = uris.put
+
+    def failing(path: Path, location: str) -> None:
+        order.append(path.name)
+        if path.name == checkpoints.STATE:
+            raise UserError("no network", remedy="plug it in")
+        put(path, location)
+
+    version = write(tmp_path / "fresh", 12, 5.0)
+    monkeypatch.setattr(uris, "put", failing)
+    with pytest.raises(UserError, match="no network"):
+        checkpoints.upload(version, folder)
+    assert order[-1] == checkpoints.STATE and checkpoints.MANIFEST not in order
+    assert checkpoints.resolve(run).endswith("v000007")  # version 12 of before is no more, and none is half of each
+    monkeypatch.setattr(uris, "put", put)
+    checkpoints.upload(version, folder)
+    assert checkpoints.load(checkpoints.resolve(run)).weights["w"].tolist() == [5, 5, 5]
+
+
+def test_uploads_keep_the_newest(run: str, tmp_path: Path) -> None:
+    checkpoints.upload(write(tmp_path / "fresh", 20), uris.join(run, "checkpoints"), keep=2)
+    assert uris.names(uris.join(run, "checkpoints")) == ["v000012", "v000020"]
+    copy = checkpoints.download(f"{run}/checkpoints/v000020", tmp_path / "copy")
+    assert copy == tmp_path / "copy" / "v000020" and checkpoints.load(copy).state == {"n": 7}
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD])

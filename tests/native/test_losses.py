@@ -1,65 +1,29 @@
 """Losses beside PPO's: against slow references, by their gradients, and by what they are for."""
 
-import dataclasses
 from math import exp, log
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from metta_puffer.config.loss_options import OPTIONS
 from metta_puffer.config.plan import LossTermPlan
 from metta_puffer.errors import UserError
-from metta_puffer.native.losses.contrastive import Contrastive, future_in_episode
-from metta_puffer.native.losses.grpo import Grpo, discounted_returns
-from metta_puffer.native.losses.gtd_lambda import GtdLambda, td_lambda_residuals
-from metta_puffer.native.losses.kickstarter import Kickstarter, distillation_loss
+from metta_puffer.native.losses.contrastive import future_in_episode
+from metta_puffer.native.losses.grpo import discounted_returns
+from metta_puffer.native.losses.gtd_lambda import td_lambda_residuals
 from metta_puffer.native.losses.registry import LOSSES, LossTerms
-from metta_puffer.native.losses.term import Context, Minibatch
 from metta_puffer.native.trainer import NativeTrainer, train
-from tests.native.toys import ListSink, RecallEnv, recall_env, toy_plan
-
-ROWS, HORIZON, ACTIONS, WIDTH = 8, 6, 2, 5
+from tests.native.loss_inputs import HORIZON, ROWS, WIDTH, context, gradients_agree, in_double, loss_of, minibatch
+from tests.native.toys import ListSink, recall_env, toy_plan
 
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-
-
-def context(**changes: Any) -> Context:
-    plan = toy_plan("unused", batch__minibatch_segments=ROWS, **changes)
-    return Context(plan, RecallEnv(8, 0), WIDTH, ACTIONS)
-
-
-def minibatch(seed: int = 0, **changes: Any) -> Minibatch:
-    generator = torch.Generator().manual_seed(seed)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator)
-
-    dones = (torch.rand(ROWS, HORIZON + 1, generator=generator) < 0.2).float()
-    logits = normal(ROWS, HORIZON, ACTIONS)
-    actions = torch.randint(0, ACTIONS, (ROWS, HORIZON), generator=generator)
-    values: dict[str, Any] = {
-        "observations": torch.full((ROWS, HORIZON, 4, 3), 255, dtype=torch.uint8),
-        "actions": actions,
-        "rewards": normal(ROWS, HORIZON + 1),
-        "dones": dones,
-        "resets": dones[:, :-1],
-        "old_logprobs": normal(ROWS, HORIZON) * 0.1 - 0.7,
-        "returns": normal(ROWS, HORIZON),
-        "logits": logits,
-        "logprobs": torch.log_softmax(logits, -1).gather(-1, actions[..., None]).squeeze(-1),
-        "values": normal(ROWS, HORIZON),
-        "hidden": normal(ROWS, HORIZON, WIDTH),
-        "generator": generator,
-        "epoch": 0,
-    }
-    return Minibatch(**{**values, **changes})
 
 
 def test_td_lambda_residuals_by_definition() -> None:
@@ -79,7 +43,7 @@ def test_td_lambda_residuals_by_definition() -> None:
 
 
 def test_gtd_lambda_term_by_term() -> None:
-    loss, batch = GtdLambda(context(), beta=0.5, aux_coef=2.0), minibatch()
+    loss, batch = loss_of("gtd_lambda", beta=0.5, aux_coef=2.0), minibatch()
     d = td_lambda_residuals(batch.values, batch.rewards, batch.dones, 0.9, 0.9)
     h = loss.head(batch.hidden).squeeze(-1)[:, :-1]
     weights = torch.cat([loss.head.weight.flatten(), loss.head.bias])
@@ -91,7 +55,7 @@ def test_gtd_lambda_term_by_term() -> None:
 def test_gtd_lambda_finds_the_values_of_a_chain() -> None:
     """Six moments, reward 1 at the end of each, an end after the last: values are 1, 1.9, 2.71, ... backwards."""
     setting = context(loss__gae_lambda=0.5)
-    loss = GtdLambda(setting)
+    loss = loss_of("gtd_lambda", setting)
     values = nn.Parameter(torch.zeros(HORIZON))
     hidden = torch.eye(HORIZON, WIDTH).expand(ROWS, -1, -1)
     rewards, dones = torch.ones(ROWS, HORIZON + 1), torch.zeros(ROWS, HORIZON + 1)
@@ -122,12 +86,12 @@ def test_grpo_one_row_at_a_time() -> None:
         for t in range(HORIZON):
             ratio = exp(float(batch.logprobs[row, t] - batch.old_logprobs[row, t]))
             total -= min(ratio * advantage, min(max(ratio, 0.8), 1.2) * advantage)
-    assert float(Grpo(context())(batch)) == pytest.approx(total / (ROWS * HORIZON), rel=1e-4)
+    assert float(loss_of("grpo")(batch)) == pytest.approx(total / (ROWS * HORIZON), rel=1e-4)
 
 
 def test_grpo_needs_whole_groups() -> None:
     with pytest.raises(UserError, match="group_size = 3"):
-        Grpo(context(), group_size=3)
+        loss_of("grpo", group_size=3)
 
 
 def test_grpo_learns_without_a_critic(tmp_path: Path) -> None:
@@ -155,7 +119,7 @@ def test_later_moments_stay_in_the_episode() -> None:
 
 
 def test_contrastive_is_the_cross_entropy_of_telling_pairs_apart() -> None:
-    loss = Contrastive(context(), temperature=0.5, mean_offset=1.000001, size=3)  # always one moment later
+    loss = loss_of("contrastive", temperature=0.5, mean_offset=1.000001, size=3)  # always one moment later
     batch = minibatch(resets=torch.zeros(ROWS, HORIZON))
     result = float(loss(batch))
     anchors, positives = (
@@ -171,7 +135,7 @@ def test_contrastive_learns_to_tell_episodes_apart() -> None:
     """Hidden states are a mark of the row plus noise; telling rows apart brings the loss near log(pairs of a row)."""
     generator = torch.Generator().manual_seed(0)
     marks = torch.randn(ROWS, 1, WIDTH, generator=generator)
-    loss = Contrastive(context(), temperature=0.1)
+    loss = loss_of("contrastive", temperature=0.1)
     optimizer = torch.optim.Adam(loss.parameters(), 0.02)
     history = []
     for step in range(150):
@@ -186,11 +150,11 @@ def test_contrastive_learns_to_tell_episodes_apart() -> None:
 
 
 def test_contrastive_without_pairs_is_zero() -> None:
-    assert float(Contrastive(context())(minibatch(resets=torch.ones(ROWS, HORIZON)))) == 0
+    assert float(loss_of("contrastive")(minibatch(resets=torch.ones(ROWS, HORIZON)))) == 0
 
 
 def test_dynamics_one_moment_at_a_time() -> None:
-    loss, batch = LOSSES["dynamics"](context(), reward_coef=2.0), minibatch()
+    loss, batch = loss_of("dynamics", reward_coef=2.0), minibatch()
     rewards = returns = 0.0
     for row in range(ROWS):
         for t in range(HORIZON):
@@ -202,6 +166,42 @@ def test_dynamics_one_moment_at_a_time() -> None:
     assert float(loss(batch)) == pytest.approx(expected, rel=1e-4)
 
 
+def test_dynamics_puts_into_the_hidden_state_what_foretells_reward_and_return() -> None:
+    """Of 20 numbers one foretells the return, two others the reward, each after one of the actions."""
+
+    def errors_after(rounds: int) -> float:
+        torch.manual_seed(0)
+        loss, encode = loss_of("dynamics"), nn.Linear(20, WIDTH)
+        optimizer = torch.optim.Adam([*loss.parameters(), *encode.parameters()], 0.02)
+        for step in range(rounds + 1):
+            seen = torch.randn(ROWS, HORIZON, 20, generator=torch.Generator().manual_seed(step))
+            batch = minibatch(step, hidden=encode(seen), returns=seen[..., 0])
+            batch.rewards[:, 1:] = torch.where(batch.actions == 0, seen[..., 1], seen[..., 2])
+            value = loss(batch)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+        return float(value)
+
+    assert errors_after(0) > 1 and errors_after(400) < 0.05
+
+
+def test_stable_latent_keeps_what_stays_within_an_episode() -> None:
+    """One number is drawn for each episode, four anew each moment; a direction of unit length has to choose."""
+    weights = nn.Parameter(torch.ones(5))
+    optimizer = torch.optim.Adam([weights], 0.05)
+    loss = loss_of("stable_latent")
+    for step in range(100):
+        generator = torch.Generator().manual_seed(step)
+        resets = (torch.arange(HORIZON) % 3 == 0).float().expand(ROWS, -1)
+        of_episode = torch.randn(ROWS, 2, generator=generator).repeat_interleave(3, dim=1)
+        seen = torch.cat([of_episode[..., None], torch.randn(ROWS, HORIZON, 4, generator=generator)], -1)
+        optimizer.zero_grad()
+        loss(minibatch(hidden=seen @ normalize(weights, dim=0)[:, None], resets=resets)).backward()
+        optimizer.step()
+    assert abs(float(normalize(weights, dim=0)[0])) > 0.99
+
+
 def test_stable_latent_one_pair_at_a_time() -> None:
     batch = minibatch()
     changes = [
@@ -210,72 +210,36 @@ def test_stable_latent_one_pair_at_a_time() -> None:
         for t in range(HORIZON - 1)
         if batch.resets[row, t + 1] == 0
     ]
-    assert float(LOSSES["stable_latent"](context())(batch)) == pytest.approx(sum(changes) / len(changes), rel=1e-5)
+    assert float(loss_of("stable_latent")(batch)) == pytest.approx(sum(changes) / len(changes), rel=1e-5)
 
 
-def test_distillation_by_hand() -> None:
-    logits, teacher = torch.tensor([[0.0, log(9.0)]]), torch.tensor([[0.0, 0.0]])
-    # At temperature 2 the student has odds 3 to 1, the teacher 1 to 1.
-    expected = 4 * (0.25 * log(0.25 / 0.5) + 0.75 * log(0.75 / 0.5))
-    assert float(distillation_loss(logits, teacher, 2.0)) == pytest.approx(expected, rel=1e-5)
+GRADIENTS = {"grpo": "logprobs", "contrastive": "hidden", "dynamics": "hidden", "stable_latent": "hidden"}
 
 
-GRADIENTS = {
-    "grpo": ("logprobs",),
-    "gtd_lambda": ("values",),
-    "contrastive": ("hidden",),
-    "dynamics": ("hidden",),
-    "stable_latent": ("hidden",),
-}
-
-
-@pytest.mark.parametrize(("name", "moved"), [(name, one) for name, all_ in GRADIENTS.items() for one in all_])
+@pytest.mark.parametrize(("name", "moved"), GRADIENTS.items())
 def test_gradients_agree_with_finite_differences(name: str, moved: str) -> None:
-    loss = LOSSES[name](context()).double()
-    batch = minibatch()
-    doubled = {
-        field.name: value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
-        for field in dataclasses.fields(batch)
-        for value in [getattr(batch, field.name)]
-    }
-    start = doubled.pop(moved).requires_grad_()
-
-    def of(tensor: Tensor) -> Tensor:
-        doubled["generator"] = torch.Generator().manual_seed(3)
-        return loss(Minibatch(**{**doubled, moved: tensor}))
-
-    if name == "gtd_lambda":  # its stopped gradients make it no gradient of one function; it must only be there
-        of(start).backward()
-        assert start.grad is not None and start.grad.abs().sum() > 0
-    else:
-        assert torch.autograd.gradcheck(of, start)
+    assert gradients_agree(loss_of(name).double(), minibatch(), moved)
 
 
-def test_a_student_follows_its_teacher(tmp_path: Path) -> None:
-    """The teacher knows the game; the student is taught by it alone, and so learns it without looking at rewards."""
-    train(
-        toy_plan(tmp_path / "teacher", batch__total_timesteps=512 * 45, checkpoint_interval_epochs=20),
-        ListSink(),
-        recall_env,
-    )
-    sink = ListSink()
-    plan = toy_plan(
-        tmp_path / "student",
-        seed=7,
-        loss__pg_coef=0.0,
-        loss__vf_coef=0.0,
-        batch__total_timesteps=512 * 25,
-        losses=(LossTermPlan(name="kickstarter", options={"teacher": str(tmp_path / "teacher")}),),
-    )
-    train(plan, sink, recall_env)
-    assert sink.records[0].values["score"] < 2.5
-    assert sum(record.values["score"] for record in sink.records[-3:]) / 3 > 3.6
-    assert sink.records[-1].values["losses/kickstarter"] < 0.3 * sink.records[0].values["losses/kickstarter"]
-    # Version by version: the teacher of epoch 2 is the second one saved.
-    setting = Context(plan, RecallEnv(8, 0), 16, 2)
-    stepping = Kickstarter(setting, teacher=str(tmp_path / "teacher"), every_epochs=2)
-    names = [stepping._teacher_at(epoch) and stepping._loaded[0].name for epoch in (0, 1, 2, 9)]  # type: ignore[index]
-    assert names == ["v000020", "v000020", "v000040", "v000045"]
+def test_gradients_of_gtd_lambda_stop_where_they_should() -> None:
+    """What is held still in the loss is a number in a loss of our own, whose gradient then is the same."""
+    loss, batch = loss_of("gtd_lambda", beta=0.5, aux_coef=2.0).double(), in_double(minibatch())
+    values, hidden = batch.values.requires_grad_(), batch.hidden.requires_grad_()
+    loss(batch).backward()
+
+    def residuals() -> Tensor:
+        return td_lambda_residuals(values, batch.rewards, batch.dones, 0.9, 0.9)
+
+    held_d = residuals().detach()
+    h = loss.head(hidden.detach()).squeeze(-1)[:, :-1]
+    held_h = h.detach()
+    own = (held_h * residuals()).mean() - ((held_d - held_h) * values[:, :-1]).mean()
+    weights = torch.cat([loss.head.weight.flatten(), loss.head.bias])
+    own = own + (held_d - h).square().mean() + 0.5 * weights.square().mean()
+    expected = torch.autograd.grad(own, [values, loss.head.weight, loss.head.bias])
+    for found, wanted in zip((values, loss.head.weight, loss.head.bias), expected, strict=True):
+        torch.testing.assert_close(found.grad, wanted)
+    assert hidden.grad is None  # the head shapes no hidden state
 
 
 def test_every_parameter_of_a_loss_is_trained_and_saved(tmp_path: Path) -> None:
@@ -302,25 +266,20 @@ def test_a_loss_counts_only_in_its_stretch_of_the_run() -> None:
         )
     )
     batch = minibatch()
-    assert terms.weighted(batch, 9) == (None, {})
-    total, values = terms.weighted(batch, 10)
+
+    def at(agent_steps: int) -> tuple[Tensor | None, dict[str, Tensor]]:
+        terms.begin(0, agent_steps)
+        return terms.weighted(batch)
+
+    assert at(9) == (None, {})
+    total, values = at(10)
     assert total is not None and float(total) == pytest.approx(3 * float(values["stable_latent"]))
-    assert set(terms.weighted(batch, 15)[1]) == {"stable_latent", "dynamics"}
-    assert set(terms.weighted(batch, 20)[1]) == {"dynamics"}
-
-
-@pytest.mark.parametrize(
-    ("term", "said"),
-    [
-        (LossTermPlan(name="grop"), "Did you mean 'grpo'"),
-        (LossTermPlan(name="grpo", options={"groupsize": 2}), "Did you mean 'group_size'"),
-        (LossTermPlan(name="kickstarter", options={"teacher": "nowhere"}), "nowhere: no complete checkpoint"),
-    ],
-)
-def test_mistakes_are_refused(term: LossTermPlan, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        LossTerms(context(losses=(term,)))
+    assert set(at(15)[1]) == {"stable_latent", "dynamics"}
+    assert set(at(20)[1]) == {"dynamics"}
 
 
 def test_the_registry_is_complete() -> None:
-    assert sorted(LOSSES) == ["contrastive", "dynamics", "grpo", "gtd_lambda", "kickstarter", "stable_latent"]
+    critics = ["gtd_lambda", "quantile_critic"]
+    actors = ["grpo", "action_supervised", "kickstarter", "sl_kickstarter"]
+    latents = ["contrastive", "dynamics", "stable_latent"]
+    assert sorted(LOSSES) == sorted(OPTIONS) == sorted([*critics, *actors, *latents])

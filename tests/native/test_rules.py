@@ -123,7 +123,7 @@ def rows_drawn(made: NativeTrainer) -> list[list[int]]:
     advantages = made._update._advantages(made.experience)
     drawn = []
     for index in range(4):
-        rows, _ = made._update._choose_rows(index, advantages, 0.6)
+        rows, _ = made._update.choose_rows(index, advantages, 0.6)
         drawn.append(torch.arange(64)[rows].tolist())
     return drawn
 
@@ -142,10 +142,10 @@ def test_drawn_rows_follow_their_priority(tmp_path: Path) -> None:
     made._update.plan = made.plan.model_copy(
         update={"batch": made.plan.batch.model_copy(update={"minibatch_segments": 1})}
     )
-    picked = [int(made._update._choose_rows(0, advantages, 1.0)[0]) for _ in range(400)]  # type: ignore[arg-type]
+    picked = [int(made._update.choose_rows(0, advantages, 1.0)[0]) for _ in range(400)]  # type: ignore[arg-type]
     assert set(picked) == {3, 5}
     assert picked.count(5) / 400 == pytest.approx(0.75, abs=5 * (0.75 * 0.25 / 400) ** 0.5)
-    row, weight = made._update._choose_rows(0, advantages, 1.0)
+    row, weight = made._update.choose_rows(0, advantages, 1.0)
     expected = 1 / (64 * (0.75 if int(row) == 5 else 0.25))  # type: ignore[arg-type]
     assert weight is not None and float(weight) == pytest.approx(expected, rel=1e-4)
 

@@ -148,5 +148,9 @@ class MemorySink:
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainers build the toy environment and policy instead of Metta's."""
-    monkeypatch.setattr(vecenv, "make_env", lambda plan, **kwargs: ToyEnv(plan.agents_per_env, **kwargs))
+
+    def make_env(plan: Any, first_world: int = 0, **kwargs: Any) -> ToyEnv:
+        return ToyEnv(plan.agents_per_env, **kwargs)
+
+    monkeypatch.setattr(vecenv, "make_env", make_env)
     monkeypatch.setattr(trainer, "build_policy", lambda plan, env: ToyPolicy())

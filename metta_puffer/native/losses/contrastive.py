@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from metta_puffer.config.loss_options import ContrastiveOptions
 from metta_puffer.native.losses.term import Context, LossTerm, Minibatch
 
 
@@ -21,12 +22,10 @@ def future_in_episode(resets: Tensor, offsets: Tensor) -> Tensor:
 class Contrastive(LossTerm):
     """Anchor: a moment; positive: a geometrically distributed time later; negatives: all others of the minibatch."""
 
-    def __init__(
-        self, context: Context, temperature: float = 0.19, mean_offset: float = 8.0, size: int = 32, anchors: int = 256
-    ) -> None:
+    def __init__(self, context: Context, options: ContrastiveOptions) -> None:
         super().__init__()
-        self.project = nn.Linear(context.width, size)
-        self._temperature, self._stop, self._anchors = temperature, 1.0 / mean_offset, anchors
+        self.project = nn.Linear(context.width, options.size)
+        self._temperature, self._stop, self._anchors = options.temperature, 1.0 / options.mean_offset, options.anchors
 
     def forward(self, batch: Minibatch) -> Tensor:
         shape, device = batch.resets.shape, batch.resets.device

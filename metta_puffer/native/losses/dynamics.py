@@ -2,18 +2,19 @@
 
 from torch import Tensor, nn
 
+from metta_puffer.config.loss_options import DynamicsOptions
 from metta_puffer.native.losses.term import Context, LossTerm, Minibatch
 
 
 class Dynamics(LossTerm):
     """Mean squared errors of two linear heads: reward of the action about to be taken, and return from here on."""
 
-    def __init__(self, context: Context, reward_coef: float = 1.0, return_coef: float = 1.0) -> None:
+    def __init__(self, context: Context, options: DynamicsOptions) -> None:
         super().__init__()
         # The reward depends on what is done, so the action is shown to the head.
         self.reward = nn.Linear(context.width, context.num_actions)
         self.returns = nn.Linear(context.width, 1)
-        self._reward_coef, self._return_coef = reward_coef, return_coef
+        self._reward_coef, self._return_coef = options.reward_coef, options.return_coef
 
     def forward(self, batch: Minibatch) -> Tensor:
         # The row's last reward may lie in the next rollout, so the last moment predicts none.

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from metta_puffer.config.loss_options import KEY, GrpoOptions
 from metta_puffer.errors import UserError
 from metta_puffer.native.losses.ppo_actor import clipped_policy_loss
 from metta_puffer.native.losses.term import Context, LossTerm, Minibatch
@@ -22,17 +23,17 @@ class Grpo(LossTerm):
     Meant to replace PPO's losses (`ppo.pg_coef: 0`, `ppo.vf_coef: 0`).
     """
 
-    def __init__(self, context: Context, group_size: int = 4, clip_coef: float = 0.2) -> None:
+    def __init__(self, context: Context, options: GrpoOptions) -> None:
         super().__init__()
         rows = context.plan.batch.minibatch_segments
-        if group_size < 2 or rows % group_size:
+        if rows % options.group_size:
             raise UserError(
-                f"{rows} rows of a minibatch are no whole number of groups of at least 2",
-                key="trainer.losses grpo.group_size",
-                value=group_size,
+                f"{rows} rows of a minibatch are no whole number of groups",
+                key=f"{KEY} grpo.group_size",
+                value=options.group_size,
                 remedy="choose a divisor of the rows of a minibatch",
             )
-        self._gamma, self._group_size, self._clip_coef = context.plan.loss.gamma, group_size, clip_coef
+        self._gamma, self._group_size, self._clip_coef = context.plan.loss.gamma, options.group_size, options.clip_coef
 
     def forward(self, batch: Minibatch) -> Tensor:
         returns = discounted_returns(batch.rewards, batch.dones, self._gamma).view(-1, self._group_size)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from metta_puffer.config.loss_options import GtdLambdaOptions
 from metta_puffer.native.losses.term import Context, LossTerm, Minibatch
 
 
@@ -25,11 +26,11 @@ class GtdLambda(LossTerm):
     replace PPO's value loss (`ppo.vf_coef: 0`).
     """
 
-    def __init__(self, context: Context, beta: float = 1.0, aux_coef: float = 1.0) -> None:
+    def __init__(self, context: Context, options: GtdLambdaOptions) -> None:
         super().__init__()
         self.head = nn.Linear(context.width, 1)
         self._loss = context.plan.loss
-        self._beta, self._aux_coef = beta, aux_coef
+        self._beta, self._aux_coef = options.beta, options.aux_coef
 
     def forward(self, batch: Minibatch) -> Tensor:
         d = td_lambda_residuals(batch.values, batch.rewards, batch.dones, self._loss.gamma, self._loss.gae_lambda)

@@ -1,15 +1,13 @@
-"""Learning from a teacher's checkpoint (Schmitt et al. 2018)."""
+"""Learning from a teacher's action distribution and values (Schmitt et al. 2018, "Kickstarting")."""
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from metta_puffer.config.plan import RunPlan
-from metta_puffer.errors import UserError
-from metta_puffer.native import checkpoints
-from metta_puffer.native.losses.term import Context, LossTerm, Minibatch
-from metta_puffer.policies import build_policy
+from metta_puffer.config.loss_options import KickstarterOptions
+from metta_puffer.native.losses.teacher import Teacher
+from metta_puffer.native.losses.term import Context, LossTerm, Minibatch, Moment
 
 
 def distillation_loss(logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
@@ -19,56 +17,38 @@ def distillation_loss(logits: Tensor, teacher_logits: Tensor, temperature: float
     return temperature**2 * (student.exp() * (student - teacher)).sum(-1).mean()
 
 
-def load_teacher(version: Path, context: Context) -> nn.Module:
-    """The policy of a checkpoint, ready to be asked. Raises UserError when it does not fit the environment."""
-    checkpoint = checkpoints.load(version)
-    try:
-        teacher = build_policy(RunPlan.model_validate(checkpoint.state["plan"]).policy, context.driver_env)
-        teacher.load_state_dict(checkpoint.weights)
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"this teacher does not fit the environment ({str(error).splitlines()[0]})",
-            file=str(version),
-            key="trainer.losses kickstarter.teacher",
-            remedy="name a checkpoint that was trained on the same game",
-        ) from error
-    return teacher.to(context.plan.device).requires_grad_(False)
+class Taught(LossTerm):
+    """A loss that is given a teacher's logits and values, as the rollout stored them."""
 
-
-class Kickstarter(LossTerm):
-    """Distance of action distributions and values from those of a teacher.
-
-    teacher: a run folder or one version. every_epochs: with a run folder, begin with its oldest version and move on
-    to the next one after so many epochs (0: the newest all the time). The teacher reads each row from a blank memory.
-    """
-
-    def __init__(
-        self,
-        context: Context,
-        teacher: str = "",
-        temperature: float = 2.0,
-        value_coef: float = 1.0,
-        every_epochs: int = 0,
-    ) -> None:
+    def __init__(self, context: Context, teacher: Teacher) -> None:
         super().__init__()
-        newest = checkpoints.resolve(teacher)
-        self._context, self._temperature, self._value_coef = context, temperature, value_coef
-        self._every_epochs = every_epochs
-        self._versions = checkpoints.versions(newest.parent) if every_epochs else [newest]
-        self._loaded: tuple[Path, nn.Module] | None = None
-        self._teacher_at(0)
+        self._num_actions, self._teacher = context.num_actions, teacher
 
-    def _teacher_at(self, epoch: int) -> nn.Module:
-        step = epoch // self._every_epochs if self._every_epochs else 0
-        version = self._versions[min(step, len(self._versions) - 1)]
-        if self._loaded is None or self._loaded[0] != version:
-            # In a tuple, so that its weights are not taken for the loss's own and trained.
-            self._loaded = version, load_teacher(version, self._context)
-        return self._loaded[1]
+    def begin(self, epoch: int) -> None:
+        self._teacher.begin(epoch)
+
+    @property
+    def advice(self) -> dict[str, Tensor]:
+        return {"logits": torch.zeros(self._num_actions), "values": torch.zeros(())}
+
+    def advise(self, moment: Moment) -> dict[str, Tensor]:
+        logits, values = self._teacher.ask(moment)
+        return {"logits": logits, "values": values}
+
+    def rollout_state(self) -> dict[str, Tensor]:
+        return self._teacher.state()
+
+    def restore_rollout_state(self, tensors: Mapping[str, Tensor]) -> None:
+        self._teacher.restore(tensors)
+
+
+class Kickstarter(Taught):
+    """Reverse KL divergence from the teacher's softened distribution, and squared distance of the values."""
+
+    def __init__(self, context: Context, options: KickstarterOptions) -> None:
+        super().__init__(context, Teacher(context, "kickstarter", options.teacher))
+        self._options = options
 
     def forward(self, batch: Minibatch) -> Tensor:
-        teacher = self._teacher_at(batch.epoch)
-        with torch.no_grad():
-            logits, values = teacher(batch.observations, {"resets": batch.resets})
-        loss = distillation_loss(batch.logits, logits.view_as(batch.logits), self._temperature)
-        return loss + self._value_coef * (batch.values - values.view_as(batch.values)).square().mean()
+        loss = distillation_loss(batch.logits, batch.advice["logits"], self._options.temperature)
+        return loss + self._options.value_coef * (batch.values - batch.advice["values"]).square().mean()

@@ -2,13 +2,14 @@
 
 from torch import Tensor
 
+from metta_puffer.config.loss_options import StableLatentOptions
 from metta_puffer.native.losses.term import Context, LossTerm, Minibatch
 
 
 class StableLatent(LossTerm):
     """Mean squared change of the hidden state from one moment to the next of the same episode."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, options: StableLatentOptions) -> None:
         super().__init__()
 
     def forward(self, batch: Minibatch) -> Tensor:

@@ -30,7 +30,8 @@ class MLSTMCell(Cell):
             self.gates.bias[:heads] = 0.0
             self.gates.bias[heads:] = torch.linspace(3.0, 6.0, heads)  # remember, each head for a time of its own
         memory = (heads, self.head_width, self.head_width)
-        self.state_shapes = (memory, memory[:2], (heads,), *self.conv.state_shapes)
+        # Heads last in the normalizer: torch 2.9 cannot compile a step that writes [heads, D] into the flat state.
+        self.state_shapes = (memory, (self.head_width, heads), (heads,), *self.conv.state_shapes)
 
     def forward(self, x: Tensor, state: State, resets: Tensor | None) -> tuple[Tensor, State]:
         rows, horizon, width = x.shape
@@ -70,10 +71,10 @@ class MLSTMCell(Cell):
         scores = torch.einsum("bthd,bshd->bhts", q, k) * weights
         above = torch.einsum("bhts,bshd->bthd", scores, v)
         above = above + torch.einsum("bht,bthd,bhde->bthe", carried, q, matrix)
-        below = scores.sum(-1) + carried * torch.einsum("bthd,bhd->bht", q, normalizer)
+        below = scores.sum(-1) + carried * torch.einsum("bthd,bdh->bht", q, normalizer)
         # Not below 1 in unscaled numbers; the bound on the exponent only keeps exp() finite.
         below = torch.maximum(below.abs(), (-scale).clamp(max=60.0).exp())
         last, carried_last = weights[:, :, -1], carried[:, :, -1]
         matrix = torch.einsum("bhs,bshd,bshe->bhde", last, k, v) + carried_last[..., None, None] * matrix
-        normalizer = torch.einsum("bhs,bshd->bhd", last, k) + carried_last[..., None] * normalizer
+        normalizer = torch.einsum("bhs,bshd->bdh", last, k) + carried_last[:, None] * normalizer
         return above / below.transpose(1, 2)[..., None], (matrix, normalizer, scale[:, :, -1])

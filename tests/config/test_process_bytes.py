@@ -1,0 +1,59 @@
+"""The predicted resident memory of training processes against that of real ones, within 10 percent.
+
+Measured is the peak resident set of the training process (VmHWM) plus the pages that each worker process has to
+itself (USS). The coefficients come from benchmarks/process_memory.py, never from these runs.
+"""
+
+from typing import Any
+
+import pytest
+
+from benchmarks.measured_run import measured_run
+from metta_puffer.config.loading import load_native, load_puffer
+from metta_puffer.config.machine import Machine
+from metta_puffer.config.sides import Side, native_side, puffer_side
+from tests.config.conftest import CONFIGS
+
+NATIVE = CONFIGS / "native" / "arena-small.yaml"
+PUFFER = CONFIGS / "puffer" / "arena-small.ini"
+TOLERANCE = 0.10
+
+LARGE_PUFFER = {"env.num_worlds": 256, "train.minibatch_size": 24_576, "train.update_epochs": 1}
+LARGE_NATIVE = {"trainer.batch_size": 98_304, "trainer.minibatch_size": 24_576, "trainer.update_epochs": 1,
+                "trainer.forward_pass_minibatch_target_size": 1536}  # fmt: skip
+WORKERS = {"vec.backend": "Multiprocessing", "vec.num_envs": 8, "vec.num_workers": 4, "vec.batch_size": 4,
+           "vec.overwork": True}  # fmt: skip
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "native small": ("native", {}),
+    "native large batch": ("native", LARGE_NATIVE),
+    "native fast": ("native", {"policy.name": "fast", "trainer.minibatch_size": 3072, "trainer.update_epochs": 1}),
+    "native lstm, multinomial": ("native", {"policy.name": "lstm", "trainer.sampling": "multinomial"}),
+    "native memory-free": ("native", {"policy.name": "memory-free", "policy.recurrent": False}),
+    "native wider": ("native", {"policy.hidden_size": 256, "policy.conv_channels": 64}),
+    "native published engine, 4 workers": (
+        "native", {"env.engine": "published", "trainer.num_workers": 4, "trainer.overwork": True},
+    ),
+    "puffer small": ("puffer", {}),
+    "puffer large batch": ("puffer", LARGE_PUFFER),
+    "puffer fast, muon": ("puffer", {"base.policy_name": "fast", "train.minibatch_size": 3072,
+                                     "train.optimizer": "muon", "train.update_epochs": 1}),
+    "puffer vit-tiny": ("puffer", {"base.policy_name": "vit-tiny", "train.update_epochs": 1}),
+    "puffer 4 workers": ("puffer", WORKERS),
+}  # fmt: skip
+
+
+def predicted(trainer: str, overrides: dict[str, Any]) -> Side:
+    machine = Machine.detect()
+    if trainer == "puffer":
+        return puffer_side(load_puffer(PUFFER, overrides), machine)
+    return native_side(load_native(NATIVE, overrides), machine)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES)
+def test_process_bytes(case: str) -> None:
+    trainer, overrides = CASES[case]
+    prediction = predicted(trainer, overrides).value("process_bytes")
+    found = measured_run(trainer, PUFFER if trainer == "puffer" else NATIVE, overrides, timeout_seconds=280)
+    print(f"{case}: predicted {prediction / 2**20:.0f} MiB, measured {found.bytes / 2**20:.0f} MiB")
+    assert prediction == pytest.approx(found.bytes, rel=TOLERANCE)
