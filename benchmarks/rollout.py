@@ -5,9 +5,9 @@
 Arrangements: async_factor 1, 2 and 3 on one thread for the policy and one for the engine, and PufferLib's
 Multiprocessing (two workers) as the native trainer drives it. Medians over rounds.
 
-With E the seconds that the worlds take alone and P the policy alone (both from async_factor 1, where they take turns)
-and R a rollout's, the hidden share is (E + P - R) / min(E, P): 0 when nothing overlaps, 1 when the shorter of the two
-costs nothing. `waits` is the share of a rollout in which the policy's thread stood still for the worlds.
+With E the seconds that the worlds take alone and P the policy alone (both from a single group of the same size, where
+they take turns) and R a rollout's, the hidden share is (E + P - R) / min(E, P): 0 when nothing overlaps, 1 when the
+shorter of the two costs nothing. `waits` is the share of a rollout in which the policy's thread stood still.
 
 The policy `linear`, one matrix on the observations' bytes, takes about as long as the engine: the hardest case.
 """
@@ -120,7 +120,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, list[Rolled]]:
     opened: dict[str, WorldGroups] = {}
     try:
         for groups in (1, 2, 3):
-            opened[f"async_factor {groups}"] = open_worlds(env_plan(arguments, groups, 1), metta_env)
+            plan = env_plan(arguments, groups, 1)
+            opened[f"async_factor {groups}"] = open_worlds(plan, metta_env)
+            if groups > 1:
+                alone = plan.model_copy(update={"envs": plan.envs_per_forward})
+                opened[one_of(groups)] = open_worlds(alone, metta_env)
         torch.manual_seed(0)
         env = opened["async_factor 1"].driver_env
         policy = (
@@ -140,6 +144,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, list[Rolled]]:
     return rolls
 
 
+def one_of(groups: int) -> str:
+    return f"one of {groups} groups"
+
+
 def take_turns(
     opened: dict[str, WorldGroups], policy: nn.Module, arguments: argparse.Namespace
 ) -> dict[str, list[Rolled]]:
@@ -157,21 +165,24 @@ def median(rolls: list[Rolled], value: Callable[[Rolled], float]) -> float:
 
 
 def report(rolls: dict[str, list[Rolled]]) -> None:
-    alone = rolls["async_factor 1"]
-    environment, policy = median(alone, lambda one: one.spent("waits")), median(alone, lambda one: one.spent("policy"))
-    print(f"alone: environment {environment:.3f} s, policy {policy:.3f} s a roll")
     for name, some in rolls.items():
-        seconds = median(some, lambda one: one.seconds)
         speed = median(some, lambda one: one.agent_steps / one.seconds)
-        hidden = [
-            (first.spent("waits") + first.spent("policy") - one.seconds) / min(environment, policy)
-            for first, one in zip(alone, some, strict=True)
-        ]
-        waits = median(some, lambda one: one.spent("waits")) / seconds
-        line = f"{name:<28} {speed:12,.0f} agent-steps/s   waits {waits:6.1%}"
-        if name.startswith("async_factor") and some is not alone:
-            line += f"   hidden {statistics.median(hidden):7.1%} ({min(hidden):.1%} to {max(hidden):.1%})"
-        print(line)
+        waits = median(some, lambda one: one.spent("waits") / one.seconds)
+        print(f"{name:<28} {speed:12,.0f} agent-steps/s   waits {waits:6.1%}")
+    for groups in (2, 3):
+        alone, together = rolls[one_of(groups)], rolls[f"async_factor {groups}"]
+        environment = groups * median(alone, lambda one: one.spent("waits"))
+        policy = groups * median(alone, lambda one: one.spent("policy"))
+        seconds = median(together, lambda one: one.seconds)
+        hidden = (environment + policy - seconds) / min(environment, policy)
+        print(
+            f"async_factor {groups}: environment {environment:.3f} s and policy {policy:.3f} s alone, "
+            f"{seconds:.3f} s together: hidden {hidden:.1%}"
+        )
+
+
+def drawn(rolls: dict[str, list[Rolled]]) -> dict[str, list[Rolled]]:
+    return {name: some for name, some in rolls.items() if not name.startswith("one of")}
 
 
 def draw(rolls: dict[str, list[Rolled]], path: Path) -> None:
@@ -188,7 +199,7 @@ def draw(rolls: dict[str, list[Rolled]], path: Path) -> None:
     length = SHOWN_TURNS * alone.seconds / (len(alone.spans) / SPANS_PER_TURN)
     for axes, (title, some) in zip(panels[:, 0], rolls.items(), strict=True):
         spans = some[-1].spans
-        begin = spans[len(spans) // 2][0]
+        begin = spans[len(spans) // 4][0]
         rows = ["policy", *sorted({name for _, _, name in spans} - set(colours))]
         for start, end, name in spans:
             if end > begin and start < begin + length:
@@ -233,7 +244,7 @@ def main() -> None:
     )
     rolls = measure(arguments)
     report(rolls)
-    draw(rolls, arguments.timeline)
+    draw(drawn(rolls), arguments.timeline)
     print(f"timeline: {arguments.timeline}")
 
 

@@ -23,6 +23,7 @@ from compare.provenance import provenance
 from compare.rundir import Run
 from compare.runs import run_all
 from compare.worker import EXIT_STOPPED
+from metta_puffer import uris
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
 
 if TYPE_CHECKING:
@@ -175,6 +176,8 @@ def _request(options: argparse.Namespace) -> Request:
         raise UserError(
             "is for runs on a cluster", key="--runs-uri", value=options.runs_uri, remedy="add --launcher ray"
         )
+    if options.runs_uri is not None:
+        uris.is_remote(options.runs_uri)  # refuses what is no URI, before anything is started for it
     for key in ("evaluations", "evaluation_episodes"):
         if getattr(options, key) < 0:
             name = "--" + key.replace("_", "-")

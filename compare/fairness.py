@@ -43,8 +43,8 @@ def initial_weights(results: "Results") -> SameStart:
         return SameStart(None, f"Unknown for seeds {_listed(unknown)}: those runs recorded no initial weights.")
     return SameStart(
         True,
-        f"The same initial weights in {a} and {b}, seed by seed: all {tensors} tensors are equal in each of "
-        f"{len(pairs)} pairs.",
+        f"The same initial weights in {a} and {b}, seed by seed: all {tensors} tensors are equal; pairs of runs "
+        f"compared: {len(pairs)}.",
     )
 
 

@@ -85,9 +85,9 @@ class RayLauncher:
                 logging_level="ERROR",
                 ignore_reinit_error=True,
             )
-        except ConnectionError as error:
+        except Exception as error:  # a cluster that does not answer or start has no exception of its own
             raise UserError(
-                f"no Ray cluster answers ({error})",
+                f"no Ray cluster answers ({str(error).splitlines()[0]})",
                 key="RAY_ADDRESS",
                 value=os.environ.get("RAY_ADDRESS"),
                 remedy="start one with `ray start --head`, or unset RAY_ADDRESS for one of this machine alone",

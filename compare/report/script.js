@@ -45,7 +45,7 @@
   let scene = null;
   const draw = () => {
     const width = chart.clientWidth || 640, height = width < 600 ? 300 : 400;
-    const inner = { left: 52, right: width - 14, top: 12, bottom: height - 44 };
+    const inner = { left: 52, right: width - 14, top: 24, bottom: height - 44 };
     const { runs, means: { [state.axis]: means } } = measure();
     const xs = [], ys = [];
     for (const run of runs) { for (const x of run[state.axis]) xs.push(x); for (const y of run.score) ys.push(y); }
@@ -76,6 +76,7 @@
     }
     make("line", { x1: inner.left, x2: inner.right, y1: inner.bottom, y2: inner.bottom, stroke: "#9aa3ad" }, svg);
     make("text", { x: (inner.left + inner.right) / 2, y: height - 6, "text-anchor": "middle" }, svg, data.axis_titles[state.axis]);
+    make("text", { x: 4, y: 12 }, svg, "score, per agent and episode");
     const plot = make("g", { "clip-path": "url(#plot)", fill: "none" }, svg);
     if (data.random_score !== null) {
       make("line", { class: "random", x1: inner.left, x2: inner.right, y1: sy(data.random_score), y2: sy(data.random_score),

@@ -18,6 +18,7 @@ from compare.report.parts import estimate, number, section, table
 from compare.results import Results, RunResults
 
 SECONDS = "seconds/"
+MAX_OPEN_RUNS = 30  # more are folded away
 STAGE_COLOURS = ("#0072B2", "#D55E00", "#00795A", "#9B4F80", "#4A5568", "#8A6D00", "#2B6CB0", "#9C4221")
 GROUPS = {
     "env": "Worlds",
@@ -187,7 +188,10 @@ def _runs(results: Results) -> str:
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in results.problems)
     problems = f"<ul>{problems}</ul>" if problems else ""
     head = ["arm", "seed", "state", "final score", "agent-steps", "gradient updates", "wall-clock", "agent-steps/s"]
-    return section("runs", "Runs", about, table(head, rows, 3) + problems + logs)
+    listed = table(head, rows, 3)
+    if len(rows) > MAX_OPEN_RUNS:
+        listed = f"<details><summary>All {len(rows)} runs</summary>{listed}</details>"
+    return section("runs", "Runs", about, listed + problems + logs)
 
 
 def stage_seconds(runs: list[RunResults]) -> dict[str, float]:

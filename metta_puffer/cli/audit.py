@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 from metta_puffer.config.audit import Audit, as_json, audit
 from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
-from metta_puffer.config.reconcile import MATCHES, Pair, Reconciled, reconcile, write_pair
+from metta_puffer.config.pair import Pair
+from metta_puffer.config.reconcile import MATCHES, Reconciled, reconcile, write_pair
 from metta_puffer.config.sides import Side, native_side, puffer_side
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
 

@@ -14,12 +14,14 @@ from metta_puffer.config.plan import RunPlan
 from metta_puffer.config.resolver import load_puffer, resolve_puffer
 from metta_puffer.config.settings import Loaded
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError, did_you_mean
+from metta_puffer.tracking.write_failures import NotWrittenError
 
+EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and gives its exit status: 0, 2 for input that cannot be used, 130 when interrupted."""
+    """Runs one command and gives its exit status: 0, 1 not saved, 2 unusable input, 130 interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         command = parse(list(sys.argv[1:] if argv is None else argv))
@@ -27,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"puffer: {error}", file=sys.stderr)
         return EXIT_UNUSABLE_INPUT
+    except NotWrittenError as error:
+        print(f"puffer: {error}", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         print("puffer: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -183,10 +188,14 @@ def make_run_dir(run_dir: str) -> None:
 
 
 def checkpoint_of(command: Command, plan: RunPlan) -> str | None:
-    """The model file that --load-model-path names. Raises UserError when 'latest' finds none."""
+    """The model file that --load-model-path names, a path or URI. Raises UserError when there is none."""
     path: str | None = command.options.load_model_path
+    if path is None:
+        return None
     if path != "latest":
-        return path
+        from metta_puffer.puffer.checkpoints import resolve_model
+
+        return resolve_model(path)
     data_dir = Path(plan.extra["data_dir"])
     found = [*data_dir.glob("*.pt"), *data_dir.glob("*/model_*.pt")]
     if not found:

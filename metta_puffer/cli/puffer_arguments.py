@@ -202,7 +202,9 @@ def _add_tracking(parser: Parser) -> None:
 
 def _add_checkpoint(parser: Parser) -> None:
     parser.add_argument(
-        "--load-model-path", metavar="PATH", help="a model_*.pt, or 'latest' for the newest under train.data_dir"
+        "--load-model-path",
+        metavar="PATH",
+        help="a model_*.pt, RUN, RUN:v12 or RUN:latest, by path or URI; 'latest' for the newest under train.data_dir",
     )
 
 

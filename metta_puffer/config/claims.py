@@ -164,6 +164,7 @@ def _training_pipeline(native: Side) -> Iterator[Claim]:
             ("worlds", 2720, "envs"),
             ("segments", 8192, "segments"),
             ("segments of a minibatch", 256, "minibatch_segments"),
+            ("minibatch", 16_384, "minibatch_size"),
             ("minibatches", 32, "num_minibatches"),
             ("horizon", 64, "bptt_horizon"),
             ("steps of each world", 192, "steps_per_env_per_epoch"),
@@ -201,6 +202,8 @@ def _training_pipeline(native: Side) -> Iterator[Claim]:
                 "observation_buffer_bytes")  # fmt: skip
     yield Claim(document, "whole buffer, bytes (1-2 GB)", 1e9, native.value("experience_bytes"),
                 "tokens and 32 bytes of numbers a step", "experience_bytes")  # fmt: skip
+    yield Claim(document, "nine stages of an iteration", "9", None, "`metta-audit pipeline` tells it in nine, too",
+                f"metta-audit pipeline {AS_UPSTREAM}")  # fmt: skip
     yield Claim(document, "GPU memory of training, 2-4 GB", "2-4 GB", None, "depends on the policy", "")
     slow, fast = (native.value("agent_steps_collected_per_epoch") / seconds for seconds in (70, 35))
     yield Claim(document, "35-70 seconds an iteration", "35-70 s", None,
@@ -226,6 +229,7 @@ def _experience_buffer(native: Side) -> Iterator[Claim]:
             ("every sequence is 64 consecutive steps (rows)", 8192, "clean_rows"),
             ("worlds", 2720, "envs"),
             ("worlds of one group", 1360, "envs_per_forward"),
+            ("agents a world", 3, "agents_per_env"),
             ("steps of each world", 192, "steps_per_env_per_epoch"),
             ("timesteps collected", 524_288, "agent_steps_collected_per_epoch"),
             ("gradient updates", 32, "gradient_updates_per_epoch"),
@@ -236,6 +240,17 @@ def _experience_buffer(native: Side) -> Iterator[Claim]:
     full = native.value("finished_blocks") * native.value("agents_per_forward")
     yield Claim(document, "full rows when the rollout ends", rows, full, "finished_blocks * agents_per_forward",
                 "finished_blocks")  # fmt: skip
+    group, worlds = native.value("envs_per_forward"), native.value("envs")
+    for what, claimed, actual in (("first", 0, 0), ("last", 1359, group - 1)):
+        yield Claim(document, f"{what} world of group A", claimed, actual, "blocks of envs_per_forward worlds",
+                    "envs_per_forward")  # fmt: skip
+    for what, claimed, actual in (("first", 1360, group), ("last", 2719, worlds - 1)):
+        yield Claim(document, f"{what} world of group B", claimed, actual, "blocks of envs_per_forward worlds",
+                    "envs_per_forward")  # fmt: skip
+    yield Claim(document, "rows of the first minibatch", "0 to 255", "any 256", "drawn at random; prio_alpha is 0",
+                "seen_fraction")  # fmt: skip
+    yield Claim(document, "one minibatch while it is processed (50-100 MB)", "50-100 MB", None, "depends on the policy",
+                "")  # fmt: skip
     share = native.value("minibatch_segments") / rows
     minibatch = native.value("experience_bytes") * share
     yield Claim(document, "one minibatch, bytes (~50-64 MB)", 50e6, minibatch, "its share of experience_bytes",
@@ -292,7 +307,9 @@ def _api() -> Iterator[Claim]:
         entry = side.quantities[quantity]
         yield Claim(document, what, claimed, entry.value, entry.formula, command)
     optimizer = {"learning rate 3e-4": "3e-4", "gradient norm 0.5": "0.5", "hidden size 512, one layer": "512",
-                 "10,000,000 timesteps": "10,000,000", "window of 32 x 32": "32"}  # fmt: skip
+                 "10,000,000 timesteps": "10,000,000", "window of 32 x 32": "32", "clip range 0.2": "0.2",
+                 "layers of the LSTM": "1", "cache of 10 policies": "10", "L2 reference every 100 epochs": "100",
+                 "score 0.95 of an evaluation": "0.95"}  # fmt: skip
     for what, value in optimizer.items():
         yield Claim(document, what, value, None, "an example's own setting; nothing to derive", "")
 

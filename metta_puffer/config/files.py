@@ -4,6 +4,12 @@ from pathlib import Path
 
 from metta_puffer.errors import UserError, did_you_mean
 
+_PACKAGE = Path(__file__).parents[1]
+# Beside the package in a checkout; inside it where a wheel was installed (CMakeLists.txt puts them there).
+CONFIGS = next(
+    (folder for folder in (_PACKAGE.parent / "configs", _PACKAGE / "_configs") if (folder / "native").is_dir()),
+    _PACKAGE / "_configs",
+)
 LARGEST_FILE_BYTES = 1 << 20  # a config is a page; a larger file is something else
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from metta_puffer.config import native_model, puffer_model
+from metta_puffer.config.files import CONFIGS
 from metta_puffer.config.hydra import Composed, read_composed
 from metta_puffer.config.kinds import describe, field_kind
 from metta_puffer.config.loss_options import check_losses
@@ -20,7 +21,6 @@ from metta_puffer.errors import UserError, did_you_mean
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Overrides = Mapping[str, Any]
-CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def load_puffer(

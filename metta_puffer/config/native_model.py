@@ -58,12 +58,14 @@ class Prioritized(Section):
 
 
 class Trainer(Section):
-    total_timesteps: Count = Field(description="budget in agent-steps")
-    batch_size: Count = Field(description="agent-steps of the buffer")
-    minibatch_size: Count = Field(description="agent-steps of one optimizer step")
+    total_timesteps: Count = Field(description="budget in agent-steps, of all ranks together")
+    batch_size: Count = Field(description="agent-steps of the buffer, of each rank")
+    minibatch_size: Count = Field(description="agent-steps of one optimizer step, of each rank")
     bptt_horizon: Count = Field(description="agent-steps of one row")
     update_epochs: Count = Field(description="passes over the buffer")
-    forward_pass_minibatch_target_size: Count = Field(description="agents wanted in one policy forward pass")
+    forward_pass_minibatch_target_size: Count = Field(
+        description="agents wanted in one policy forward pass, of each rank"
+    )
     async_factor: Count = Field(description="groups of worlds that take turns")
     num_workers: Count | None = Field(description="worker threads; null chooses from the machine")
     overwork: Switch = Field(description="allow more workers than physical cores")
@@ -101,6 +103,9 @@ class Trainer(Section):
     losses: Annotated[list[LossTermPlan], Kind("a list of losses")] = Field(
         description="losses beside PPO's: name, coef, begin_agent_steps, end_agent_steps, options"
     )
+    initial_policy: Text | None = Field(
+        description="weights to begin with: a run folder, RUN:vN, RUN:latest or the URI of one; null for fresh ones"
+    )
     optimizer: Optimizer
     ppo: Ppo
     vtrace: Vtrace
@@ -110,6 +115,9 @@ class Trainer(Section):
 class Checkpoint(Section):
     checkpoint_interval: Count = Field(description="epochs between checkpoints")
     keep: Count | None = Field(description="newest checkpoints that are kept; null keeps all")
+    on_failure: Literal["continue", "stop"] = Field(
+        description="what to do when a checkpoint or the metrics cannot be written; either way it is reported"
+    )
 
 
 class NativeConfig(Section):
@@ -149,7 +157,7 @@ PUBLISHED_TRAINER_KEYS = (
 PUBLISHED_UNREAD = {
     "curriculum": "the worlds are chosen by env.game here",
     "env_overrides": "the worlds are chosen by env here",
-    "initial_policy": "start from a checkpoint with --resume instead",
+    "initial_policy": "set trainer.initial_policy to a run folder or URI instead",
     "checkpoint.checkpoint_dir": "the run folder decides",
     "checkpoint.wandb_checkpoint_interval": "metrics go to wandb, checkpoints do not",
     "simulation": "evaluation is a command of its own here",

@@ -16,6 +16,10 @@ class Stage:
     native: Lines
 
 
+def _rate(value: float | None) -> str:
+    return "what a metric will say" if value is None else f"{value:.4g}"
+
+
 def stages(puffer: Side, native: Side) -> list[Stage]:
     rules = {rule.topic: rule for rule in all_rules(puffer, native)}
     both = (puffer, native)
@@ -107,7 +111,7 @@ def _update(side: Side, keys: dict[str, float], optimizer: str) -> Lines:
     return (
         f"{side.value('gradient_updates_per_epoch')} {optimizer} steps, gradient norm clipped at "
         f"{keys['max_grad_norm']:g}",
-        f"learning rate {side.value('learning_rate_first'):.4g} to {side.value('learning_rate_last'):.4g}",
+        f"learning rate {_rate(side.value('learning_rate_first'))} to {_rate(side.value('learning_rate_last'))}",
         f"one update for {side.value('agent_steps_collected_per_gradient'):,.6g} collected agent-steps",
     )
 

@@ -176,6 +176,10 @@ class RunPlan(Frozen):
     total_wall_seconds: float | None = None
     checkpoint_interval_epochs: int
     checkpoint_keep: int | None = None  # newest versions that are kept; None keeps all
+    # What becomes of a run that cannot write a checkpoint or its metrics.
+    checkpoint_on_failure: Literal["continue", "stop"] = "continue"
+    upload_to: str | None = None  # URI at which the run folder is kept as well; None: nowhere
+    initial_policy: str | None = None  # weights to begin with: a run folder, RUN:vN or the URI of one
     notes: tuple[str, ...] = ()  # what the resolver changed or wants known; trainers print it at the start
     # Trainer-specific keys that change no size and no rule (dashboard, compile_mode, cpu_offload, ...).
     extra: dict[str, Any] = {}

@@ -2,21 +2,18 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from metta_puffer.config import arithmetic as a
 from metta_puffer.config.audit import Audit, audit
 from metta_puffer.config.differences import RuleDifference, differing_rules
-from metta_puffer.config.loading import load_native, load_puffer
-from metta_puffer.config.machine import Machine
+from metta_puffer.config.pair import SIDES, Change, Pair, SideName, value_of
 from metta_puffer.config.puffer_sizes import PUBLISHED_AGENTS_PER_ENV
-from metta_puffer.config.sides import Side, native_side, puffer_side
+from metta_puffer.config.sides import Side
 
 Match = Literal["total-agents", "agents-per-world", "batch", "gradient-updates", "data-per-gradient", "everything"]
-SideName = Literal["puffer", "native"]
-SIDES: tuple[SideName, SideName] = ("puffer", "native")
 MATCHES: tuple[Match, ...] = (
     "total-agents",
     "agents-per-world",
@@ -74,72 +71,6 @@ PUFFER_RULES: Mapping[str, Any] = {
     "trainer.ppo.l2_reg_loss_coef": 0.0,
     "trainer.ppo.l2_init_loss_coef": 0.0,
 }
-
-
-@dataclass(frozen=True)
-class Change:
-    side: SideName
-    key: str
-    before: Any
-    after: Any
-    why: str
-
-
-@dataclass
-class Pair:
-    """Two files with overrides that grow; every change is recorded once, with its reason."""
-
-    files: Mapping[SideName, str]
-    machine: Machine
-    overrides: dict[SideName, dict[str, Any]]
-    puffer_default: str | None = None
-    original: dict[SideName, Any] = field(default_factory=dict)
-    why: dict[tuple[SideName, str], str] = field(default_factory=dict)
-    constraints: list[str] = field(default_factory=list)  # why the wish cannot be met exactly
-
-    def __post_init__(self) -> None:
-        self._sides: dict[SideName, Side] = {}
-        self.original = {name: self.side(name).loaded for name in SIDES}
-
-    def side(self, name: SideName) -> Side:
-        """The side as it stands with the overrides so far."""
-        if name not in self._sides:
-            overrides = self.overrides[name]
-            self._sides[name] = (
-                puffer_side(load_puffer(self.files[name], overrides, default=self.puffer_default), self.machine)
-                if name == "puffer"
-                else native_side(load_native(self.files[name], overrides), self.machine, semantics="ours")
-            )
-        return self._sides[name]
-
-    @property
-    def puffer(self) -> Side:
-        return self.side("puffer")
-
-    @property
-    def native(self) -> Side:
-        return self.side("native")
-
-    def set(self, side: SideName, key: str, value: Any, why: str) -> None:
-        if _value(self.side(side).loaded, key) != value:
-            self.overrides[side][key] = value
-            self.why[side, key] = why
-            del self._sides[side]
-
-    def changes(self) -> list[Change]:
-        found = []
-        for (side, key), why in self.why.items():
-            before, after = _value(self.original[side], key), _value(self.side(side).loaded, key)
-            if before != after:
-                found.append(Change(side, key, before, after, why))
-        return found
-
-
-def _value(loaded: Any, key: str) -> Any:
-    try:
-        return loaded.value(key)
-    except (AttributeError, KeyError):
-        return None
 
 
 @dataclass(frozen=True)
@@ -369,7 +300,7 @@ def _match_everything(pair: Pair, toward: SideName, other: SideName) -> None:
         _set_worlds(pair, name, worlds, groups, kept)
     for puffer_key, native_key in SAME_KEYS:
         keys: dict[SideName, str] = {"puffer": puffer_key, "native": native_key}
-        pair.set(other, keys[other], _value(base.loaded, keys[toward]), kept)
+        pair.set(other, keys[other], value_of(base.loaded, keys[toward]), kept)
     settings = {setting.key for setting in pair.native.loaded.settings()}
     for key, value in PUFFER_RULES.items():
         if key in settings:

@@ -36,7 +36,9 @@ tr.differs td{background:#fff8e6}tr.lead td{background:#ffe9b8;font-weight:600}
 .legend span.item{margin-right:1.2rem}svg{max-width:100%;height:auto;display:block}code{font-size:.92em}
 .stages{display:grid;grid-template-columns:9rem 1fr 1fr;gap:.2rem 1rem}
 .stages>div{border-top:1px solid #edf0f3;padding:.3rem 0}
-@media (max-width:700px){.stages{grid-template-columns:1fr}}
+.small-unit{display:none}
+@media (max-width:700px){.stages{grid-template-columns:1fr}
+td,th{padding:.2rem .25rem;font-size:.82rem}td.unit,th.unit{display:none}.small-unit{display:block}}
 """
 
 
@@ -86,8 +88,10 @@ def _quantities(result: Audit) -> str:
             cells.append(f"<td class=n title='{title}'>{escape(show(values[-1]))}</td>")
         differs = None not in values and values[0] != values[1]
         kind = "lead" if differs and name == "agents_per_env" else "differs" if differs else ""
-        rows.append(f"<tr class='{kind}'><td>{name}</td>{''.join(cells)}<td class=unit>{escape(unit)}</td></tr>")
-    head = "<tr><th>quantity</th><th class=n>puffer</th><th class=n>native</th><th>unit</th></tr>"
+        # A phone has no room for a column of units, nor for names that cannot break.
+        label = f"{name.replace('_', '_<wbr>')}<span class='small-unit dim'>{escape(unit)}</span>"
+        rows.append(f"<tr class='{kind}'><td>{label}</td>{''.join(cells)}<td class=unit>{escape(unit)}</td></tr>")
+    head = "<tr><th>quantity</th><th class=n>puffer</th><th class=n>native</th><th class=unit>unit</th></tr>"
     return f"<table>{head}{''.join(rows)}</table><p class=dim>Hover a number for its formula.</p>"
 
 

@@ -65,16 +65,20 @@ def save(folder: Path, epoch: int, checkpoint: Checkpoint, keep: int | None = No
     files = {name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in contents.items()}
     contents[MANIFEST] = json.dumps({"format": FORMAT, "epoch": epoch, "files": files}, indent=1).encode()
     writing = folder / f".writing-{target.name}-{os.getpid()}"
-    writing.mkdir()
-    for name, data in contents.items():
-        with (writing / name).open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    _flush_folder(writing)
-    if target.exists():  # a run resumed from an older version gets here again
-        target.rename(folder / f".old-{target.name}-{os.getpid()}")
-    writing.rename(target)
+    try:
+        writing.mkdir()
+        for name, data in contents.items():
+            with (writing / name).open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        _flush_folder(writing)
+        if target.exists():  # a run resumed from an older version gets here again
+            target.rename(folder / f".old-{target.name}-{os.getpid()}")
+        writing.rename(target)
+    except OSError:
+        shutil.rmtree(writing, ignore_errors=True)  # on a full disk others need the room
+        raise
     _flush_folder(folder)
     _sweep(folder)
     for old in versions(folder)[: -keep if keep else 0]:
@@ -120,6 +124,12 @@ def resolve(location: uris.Location) -> str:
     if wanted is None and uris.is_file(uris.join(named, MANIFEST)):
         return named
     folder, numbers = _numbers(named)
+    if not numbers and any(name.startswith("model_") and name.endswith(".pt") for name in uris.names(named)):
+        raise UserError(
+            "this is a run of the puffer trainer, whose checkpoints are PuffeRL's",
+            file=named,
+            remedy=f"play it with: puffer eval ENV_NAME --load-model-path {named}",
+        )
     while True:
         number = uris.choose_version(named, wanted, numbers)
         version = uris.join(folder, numbers[number])

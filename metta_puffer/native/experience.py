@@ -45,8 +45,12 @@ class Experience:
         hidden_size: int | None,
         device: torch.device,
         advice: Mapping[str, Tensor] | None = None,
+        offload: bool = False,
     ) -> None:
-        """`advice` has one tensor of one agent-step's shape and dtype for each thing that losses want kept."""
+        """`advice` has one tensor of one agent-step's shape and dtype for each thing that losses want kept.
+
+        `offload` keeps the observations, by far the largest part, in host memory; `observations_of` fetches them.
+        """
         rows, horizon = batch.segments, batch.bptt_horizon
         self.rows, self.horizon = rows, horizon
         self.num_groups, self.agents_per_group = num_groups, agents_per_group
@@ -57,7 +61,8 @@ class Experience:
         def zeros(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.zeros(*shape, dtype=dtype, device=device)
 
-        self.observations = zeros(rows, horizon, *observation_shape, dtype=observation_dtype)
+        kept_on = "cpu" if offload else device
+        self.observations = torch.zeros(rows, horizon, *observation_shape, dtype=observation_dtype, device=kept_on)
         self.actions = zeros(rows, horizon, dtype=torch.int64)
         self.logprobs = zeros(rows, horizon)
         self.resets = zeros(rows, horizon)
@@ -99,7 +104,7 @@ class Experience:
             if self.initial_h is not None and self.initial_c is not None and h is not None and c is not None:
                 self.initial_h[block], self.initial_c[block] = h, c
             self.store_successor(group, column.values, column.rewards, column.dones)
-        self.observations[block, t] = column.observations
+        self.observations[self._on_host(block), t] = column.observations.to(self.observations.device)
         self.actions[block, t] = column.actions
         self.logprobs[block, t] = column.logprobs
         self.values[block, t] = column.values
@@ -115,6 +120,14 @@ class Experience:
             self._free = (self._free + self.agents_per_group) % self.rows
             self._position[group] = 0
             self.full_rows += self.agents_per_group
+
+    def observations_of(self, rows: Tensor | slice) -> Tensor:
+        """The observations of some rows, on the policy's device."""
+        return self.observations[self._on_host(rows)].to(self._device)
+
+    def _on_host(self, rows: Tensor | slice) -> Tensor | slice:
+        """The rows as an index of the observations, which may lie in host memory."""
+        return rows if isinstance(rows, slice) else rows.to(self.observations.device)
 
     def store_successor(self, group: int, values: Tensor, rewards: Tensor, dones: Tensor) -> None:
         """What followed the last action of the group's finished rows; nothing happens where it finished none."""

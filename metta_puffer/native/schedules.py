@@ -54,6 +54,8 @@ def _place(schedule: SchedulePlan, plan: RunPlan) -> tuple[str, str]:
         for name, value in getattr(plan, part)
         if isinstance(value, float) or name == "target_kl"
     ]
+    # Rules that stand in no section, where they are on.
+    known += [name for name in ("reward_clamp", "reward_centering") if getattr(plan.rules, name) is not None]
     if schedule.key not in known:
         raise _refused(
             schedule, f"this is no number of the trainer.{did_you_mean(schedule.key, known)}", "name one of them"
@@ -66,8 +68,8 @@ def _place(schedule: SchedulePlan, plan: RunPlan) -> tuple[str, str]:
         )
     if schedule.end_agent_steps is not None and schedule.end_agent_steps <= schedule.begin_agent_steps:
         raise _refused(schedule, "it ends before it begins", "give end_agent_steps above begin_agent_steps")
-    section, _, name = schedule.key.partition(".")
-    return _SECTIONS[section], name
+    section, dot, name = schedule.key.partition(".")
+    return (_SECTIONS[section], name) if dot else ("rules", section)
 
 
 def _refused(schedule: SchedulePlan, what: str, remedy: str) -> UserError:

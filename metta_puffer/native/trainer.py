@@ -1,6 +1,7 @@
 """Our trainer: rollouts over groups of worlds that overlap with the policy, PPO updates, checkpoints, resume."""
 
 import dataclasses
+import errno
 import logging
 import math
 import signal
@@ -16,10 +17,11 @@ from torch import Tensor, nn
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError, did_you_mean
-from metta_puffer.native import checkpoints
+from metta_puffer.native import checkpoints, run_folder
 from metta_puffer.native.checkpoints import Checkpoint
 from metta_puffer.native.distributed import RankLostError, Ranks, open_ranks
 from metta_puffer.native.experience import Experience
+from metta_puffer.native.initial_policy import InitialPolicy
 from metta_puffer.native.losses.registry import LossTerms
 from metta_puffer.native.losses.term import Context
 from metta_puffer.native.monitors import machine_values
@@ -33,6 +35,7 @@ from metta_puffer.native.worlds import EnvFactory, metta_env, open_worlds
 from metta_puffer.policies import build_policy
 from metta_puffer.tracking.initial_weights import record_initial_weights
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
+from metta_puffer.tracking.write_failures import WriteFailures
 from metta_puffer.trainers import RunResult
 
 log = logging.getLogger(__name__)
@@ -46,9 +49,10 @@ _DTYPES = {"uint8": torch.uint8, "float32": torch.float32}
 def train(plan: RunPlan, sink: MetricSink, env_factory: EnvFactory = metta_env) -> RunResult:
     """Trains until the budget is spent or Ctrl-C is pressed; continues from the run folder's newest checkpoint.
 
-    Ctrl-C finishes the epoch and writes a checkpoint. Raises UserError for what the user can mend, DivergedError
-    when a loss is no longer finite and RankLostError when another rank ends (with the last good checkpoint in the
-    message). Under torchrun rank 0 writes the records and checkpoints of all.
+    Ctrl-C or SIGTERM finishes the epoch and writes a checkpoint. Raises UserError for what the user can mend,
+    DivergedError when a loss is no longer finite and RankLostError when another rank ends (with the last good
+    checkpoint in the message), and NotWrittenError where a failed write ended the run or left its end unsaved. Under
+    torchrun rank 0 writes the records and checkpoints of all.
     """
     with open_ranks(plan.device) as ranks:
         trainer = NativeTrainer(plan, sink, env_factory, ranks)
@@ -69,16 +73,18 @@ class NativeTrainer:
         self._ranks = ranks = ranks or Ranks()
         self._schedules = Schedules(plan)
         self.plan, self._sink = plan, sink
-        self.folder = Path(plan.run_dir) / "checkpoints"
+        self.folder = Path(plan.run_dir) / checkpoints.CHECKPOINTS
+        self._failures = WriteFailures(plan.checkpoint_on_failure)
         device = torch.device(plan.device)
         self.epoch = self.agent_steps = self.env_steps = self.gradient_updates = 0
-        self._wall_seconds_before = 0.0
+        self._wall_seconds_before = self._recorded_seconds = 0.0
         self._stopwatch = Stopwatch()
         self.newest_checkpoint: Path | None = None
 
         resumed = self._newest()
         if resumed:
             resumed = _of_rank(resumed, ranks, str(self.newest_checkpoint))
+        initial = None if resumed or plan.initial_policy is None else InitialPolicy(plan.initial_policy)
         # Worlds of their own for every rank.
         worlds = plan.env.model_copy(update={"seed": plan.env.seed + ranks.rank * plan.env.envs})
         logs = _logs(resumed, plan) if resumed else None
@@ -87,6 +93,8 @@ class NativeTrainer:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(plan.seed)
             self.policy: nn.Module = build_policy(plan.policy, driver).to(device)
+            if initial is not None:
+                initial.put_into(self.policy)
             width: Any = self.policy.get_submodule("actor").in_features
             self.losses = LossTerms(Context(plan, driver, width, driver.single_action_space.n)).to(device)
         # Streams of their own, so that neither depends on how often the other draws.
@@ -108,6 +116,7 @@ class NativeTrainer:
             hidden_size=int(self.policy.hidden_size) if getattr(self.policy, "recurrent", False) else None,  # type: ignore[arg-type]
             device=device,
             advice=self.losses.advice,
+            offload=plan.extra.get("cpu_offload", False),
         )
         mode = plan.extra.get("compile_mode", "default")
         trained_policy = torch.compile(self.policy, mode=mode) if plan.compile else self.policy
@@ -138,20 +147,22 @@ class NativeTrainer:
         self._worlds.reset()
         if self._resumed:
             self._rollout.restore(_under("rollout", self._resumed.tensors))
-        while not self._finished(started) and not self._ranks.any(interrupted()):
+        while not self._finished() and not self._ranks.any(interrupted() or self._failures.stop):
             self._one_epoch(started)
             if self.epoch % self.plan.checkpoint_interval_epochs == 0:
                 self.save(started)
-        finished = self._finished(started)
+        finished = self._finished()
         if self._saved_epoch != self.epoch:
             self.save(started)
+        saved = str(self.newest_checkpoint) if self.newest_checkpoint else None
+        self._failures.check_end(saved=self._saved_epoch == self.epoch, newest=saved)
         return RunResult(
             status="finished" if finished else "interrupted",
             epochs=self.epoch,
             agent_steps=self.agent_steps,
             gradient_updates=self.gradient_updates,
             wall_seconds=self._wall_seconds(started),
-            checkpoint=str(self.newest_checkpoint) if self.newest_checkpoint else None,
+            checkpoint=saved,
         )
 
     def close(self) -> None:
@@ -161,9 +172,9 @@ class NativeTrainer:
     def last_good(self) -> str:
         return str(self.newest_checkpoint or "none was written yet")
 
-    def _finished(self, started: float) -> bool:
+    def _finished(self) -> bool:
         limit = self.plan.total_wall_seconds
-        out_of_time = self._ranks.any(limit is not None and self._wall_seconds(started) >= limit)
+        out_of_time = self._ranks.any(limit is not None and self._recorded_seconds >= limit)
         return out_of_time or self.agent_steps >= self.plan.batch.total_timesteps
 
     def _wall_seconds(self, started: float) -> float:
@@ -182,7 +193,8 @@ class NativeTrainer:
             with self._stopwatch("train"):
                 updated = self._update.run(self.experience, self.epoch)
         except DivergedError as error:
-            raise DivergedError(f"epoch {self.epoch}: {error}. Last good checkpoint: {self.last_good}") from error
+            where = f"epoch {self.epoch}: {error}, after {self.agent_steps:,} agent-steps"
+            raise DivergedError(f"{where}. Last good checkpoint: {self.last_good}") from error
         collected, updated = self._of_all_ranks(collected, updated)
         self.epoch += 1
         self.agent_steps += collected.agent_steps
@@ -190,9 +202,11 @@ class NativeTrainer:
         self.gradient_updates += updated.gradient_updates
         speed = collected.agent_steps / (time.monotonic() - began)
         record = self._record(collected, updated, rate, speed, started)
+        self._recorded_seconds = record.wall_seconds
         self._schedules.observe(record.values)
         if self._ranks.first:
-            self._sink.log(record)
+            with self._failures.noted("metrics", f"of epoch {self.epoch}"):
+                self._sink.log(record)
 
     def _of_all_ranks(self, collected: Collected, updated: Updated) -> tuple[Collected, Updated]:
         """Agent-steps and episodes of every rank together, losses averaged over them."""
@@ -244,7 +258,7 @@ class NativeTrainer:
     _saved_epoch = -1
 
     def save(self, started: float) -> None:
-        """Writes a checkpoint. A failure is logged and training goes on with the older ones."""
+        """Writes a checkpoint, and copies it to where the run is kept. A failure is reported; see `WriteFailures`."""
         tensors, optimizer = checkpoints.flatten_optimizer(self.optimizer.state_dict())
         tensors |= {f"losses/{name}": tensor for name, tensor in self.losses.state_dict().items()}
         if self.plan.loss.l2_init_loss_coef:
@@ -266,11 +280,17 @@ class NativeTrainer:
         if not self._ranks.first:
             self._saved_epoch = self.epoch
             return
-        try:
+        moment = f"of epoch {self.epoch}"
+        with self._failures.noted("checkpoint", moment):
+            gone = self.newest_checkpoint is not None and not self.newest_checkpoint.exists()
             self.newest_checkpoint = checkpoints.save(self.folder, self.epoch, checkpoint, self.plan.checkpoint_keep)
             self._saved_epoch = self.epoch
-        except OSError as error:
-            log.error("checkpoint of epoch %d not written, training goes on: %s", self.epoch, error)
+            if gone:
+                raise FileNotFoundError(errno.ENOENT, "the older ones are gone: folder deleted", str(self.folder))
+        if self.plan.upload_to is not None and self._saved_epoch == self.epoch:
+            with self._failures.noted("copy of the checkpoint", moment):
+                version = self.newest_checkpoint
+                run_folder.publish(Path(self.plan.run_dir), self.plan.upload_to, version, self.plan.checkpoint_keep)
 
     def _own_tensors(self) -> dict[str, Tensor]:
         """What differs between ranks: random streams, recurrent state, what the worlds were sent."""
@@ -304,7 +324,7 @@ class NativeTrainer:
             self.env_steps, self.gradient_updates = checkpoint.state["env_steps"], checkpoint.state["gradient_updates"]
             self._schedules.smoothed = dict(checkpoint.state["smoothed_metrics"])
             self._update.initial_weights |= _under("initial", checkpoint.tensors)
-            self._wall_seconds_before = checkpoint.state["wall_seconds"]
+            self._wall_seconds_before = self._recorded_seconds = checkpoint.state["wall_seconds"]
         except (RuntimeError, ValueError, KeyError) as error:
             raise _other_run(str(self.newest_checkpoint), str(error).splitlines()[0]) from error
         self._saved_epoch = self.epoch
@@ -380,13 +400,13 @@ def _check(plan: RunPlan) -> None:
 
 @contextmanager
 def _interrupt_flag() -> Iterator[Callable[[], bool]]:
-    """A flag that Ctrl-C sets; a second Ctrl-C stops at once. Outside the main thread it stays unset."""
+    """A flag that Ctrl-C (SIGINT) or SIGTERM sets; a second Ctrl-C stops at once. Unset outside the main thread."""
     pressed = 0.0
 
     def on_interrupt(signum: int, frame: Any) -> None:
         nonlocal pressed
         # torchrun passes a terminal's Ctrl-C on to processes that got it already.
-        if pressed and time.monotonic() - pressed > ONE_PRESS_SECONDS:
+        if pressed and signum == signal.SIGINT and time.monotonic() - pressed > ONE_PRESS_SECONDS:
             raise KeyboardInterrupt
         if pressed:
             return
@@ -396,8 +416,10 @@ def _interrupt_flag() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, on_interrupt)
+    # torchrun ends the ranks that are left with SIGTERM: they still have to say that one was lost.
+    before = {number: signal.signal(number, on_interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: pressed > 0
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -219,7 +219,7 @@ class Update:
             return None, {}
         shape = returns.shape
         batch = Minibatch(
-            observations=experience.observations[rows].to(self._device),
+            observations=experience.observations_of(rows),
             actions=experience.actions[rows],
             rewards=experience.rewards[rows],
             dones=experience.dones[rows],
@@ -248,7 +248,7 @@ class Update:
 
     def _evaluate(self, experience: Experience, rows: Tensor | slice) -> tuple[Tensor, Tensor]:
         """logits [m*T, actions] and values float32 [m, T] of the rows under the present policy."""
-        observations = experience.observations[rows].to(self._device)
+        observations = experience.observations_of(rows)
         state: dict[str, Tensor | None] = {"lstm_h": None, "lstm_c": None}
         if self.plan.rules.training_state == "stored" and experience.initial_h is not None:
             assert experience.initial_c is not None

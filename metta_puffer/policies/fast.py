@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from metta_puffer.policies.actor_critic import ActorCritic, conv, linear
-from metta_puffer.policies.tokens import TokenChannels, TokenGrid
+from metta_puffer.policies.centred_grid import CentredGrid
+from metta_puffer.policies.tokens import TokenChannels
 
 
 class FastPolicy(ActorCritic):
@@ -26,8 +27,7 @@ class FastPolicy(ActorCritic):
         conv_channels: int = 128,
     ) -> None:
         super().__init__(hidden_size, num_actions, recurrent=recurrent)
-        self.grid = TokenGrid(channels, height, width)
-        self.centre = height // 2, width // 2
+        self.grid = CentredGrid(channels, height, width)
         half = hidden_size // 2
         self.convolution = nn.Sequential(
             conv(self.grid.num_channels, conv_channels, 5, stride=3),
@@ -36,14 +36,10 @@ class FastPolicy(ActorCritic):
             nn.ReLU(),
             nn.Flatten(),
         )
-        after = ((height - 5) // 3 - 1) * ((width - 5) // 3 - 1)
+        after = self.grid.cells_after((5, 3), (3, 1))
         self.around = nn.Sequential(linear(conv_channels * after, half), nn.ReLU())
-        self.itself = nn.Sequential(
-            linear(self.grid.num_channels + self.grid.num_globals, hidden_size - half), nn.ReLU()
-        )
+        self.itself = nn.Sequential(linear(self.grid.own_size, hidden_size - half), nn.ReLU())
 
     def encode(self, tokens: Tensor) -> Tensor:
-        grid, globals_ = self.grid(tokens)
-        row, column = self.centre
-        own = torch.cat([grid[:, :, row, column], globals_], dim=1)
+        grid, own = self.grid(tokens)
         return torch.cat([self.around(self.convolution(grid)), self.itself(own)], dim=1)

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from metta_puffer.policies.actor_critic import ActorCritic, conv, linear
-from metta_puffer.policies.tokens import TokenChannels, TokenGrid
+from metta_puffer.policies.centred_grid import CentredGrid
+from metta_puffer.policies.tokens import TokenChannels
 
 
 class SmallPolicy(ActorCritic):
@@ -26,16 +27,13 @@ class SmallPolicy(ActorCritic):
         conv_channels: int = 16,
     ) -> None:
         super().__init__(hidden_size, num_actions, recurrent=recurrent)
-        self.grid = TokenGrid(channels, height, width)
-        self.centre = height // 2, width // 2
+        self.grid = CentredGrid(channels, height, width)
         self.convolution = nn.Sequential(
             conv(self.grid.num_channels, conv_channels, 5, stride=3), nn.ReLU(), nn.Flatten()
         )
-        after = ((height - 5) // 3 + 1) * ((width - 5) // 3 + 1)
-        own = self.grid.num_channels + self.grid.num_globals
-        self.joined = nn.Sequential(linear(conv_channels * after + own, hidden_size), nn.ReLU())
+        inputs = conv_channels * self.grid.cells_after((5, 3)) + self.grid.own_size
+        self.joined = nn.Sequential(linear(inputs, hidden_size), nn.ReLU())
 
     def encode(self, tokens: Tensor) -> Tensor:
-        grid, globals_ = self.grid(tokens)
-        row, column = self.centre
-        return self.joined(torch.cat([self.convolution(grid), grid[:, :, row, column], globals_], dim=1))
+        grid, own = self.grid(tokens)
+        return self.joined(torch.cat([self.convolution(grid), own], dim=1))

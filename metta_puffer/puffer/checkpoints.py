@@ -5,10 +5,15 @@ stands `resume_state.pt`, written last and atomically: it names its model file, 
 resumes from a pair that belongs together.
 """
 
+import errno
+import io
 import os
 import pickle
 import random
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +23,17 @@ import numpy as np
 import torch
 from torch import nn
 
+from metta_puffer import uris
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError, did_you_mean
+from metta_puffer.policies.weights import read_weights
+from metta_puffer.tracking.write_failures import NotWrittenError
 
 RESUME_FILE = "resume_state.pt"
 FORMAT = 1
 # Parts of a plan that may differ between a run and its continuation: they change nothing that is learned.
-NOT_COMPARED = {"run_dir", "device", "extra", "notes", "checkpoint_interval_epochs"}
+NOT_COMPARED = {"run_dir", "device", "extra", "notes", "checkpoint_interval_epochs", "checkpoint_on_failure"}
+_MODEL = re.compile(r"model_(\d+)\.pt")
 
 
 @dataclass(frozen=True)
@@ -50,8 +59,53 @@ def save_resume_state(trainer: Any, plan: RunPlan, progress: Progress, model_pat
     }
     path = Path(plan.run_dir) / RESUME_FILE
     partial = path.with_suffix(".tmp")
-    torch.save(state, partial)
-    os.replace(partial, path)
+    with _removed_on_failure(partial):
+        torch.save(state, partial)
+        os.replace(partial, path)
+
+
+def save_checkpoint(trainer: Any, plan: RunPlan, newest: str | None) -> str:
+    """PuffeRL's own files of this epoch; gives the model's path. `newest` is the last one that is complete.
+
+    Raises OSError when they cannot be written. PuffeRL takes a model file of this name for its own, whole or not, so
+    one that a full disk or a kill left behind goes first.
+    """
+    model = Path(plan.run_dir) / f"model_{trainer.epoch:06d}.pt"
+    if str(model) != newest:
+        model.unlink(missing_ok=True)
+    with _removed_on_failure(model, model.with_name("trainer_state.pt.tmp")):
+        return str(type(trainer).save_checkpoint(trainer))
+
+
+@contextmanager
+def _removed_on_failure(*paths: Path) -> Iterator[None]:
+    """What cannot be written whole is not left there. Raises OSError."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise
+        # torch.save knows no better of a full disk.
+        reason = f"torch.save could not write it ({str(error).splitlines()[0]})"
+        raise OSError(errno.EIO, reason, str(paths[0])) from error
+
+
+def resolve_model(location: uris.Location) -> str:
+    """The model file that `location` names, a path or URI: a file, or RUN:vN, RUN:latest or plain RUN of a run folder.
+
+    The latest is the one a resumed run would go on from. Raises UserError when there is none, naming the nearest.
+    """
+    run, wanted = uris.split_version(location)
+    if run == os.fspath(location) and (run.endswith(".pt") or uris.is_file(run)):
+        return run
+    names = uris.names(run)
+    if wanted is None and RESUME_FILE in names:
+        state = load_file(uris.join(run, RESUME_FILE), allowed=classes_named_by("muon"))
+        return uris.join(run, state["model_name"])
+    models = {int(found[1]): name for name in names if (found := _MODEL.fullmatch(name))}
+    return uris.join(run, models[uris.choose_version(run, wanted, models)])
 
 
 def plain(value: Any) -> Any:
@@ -104,12 +158,16 @@ def restore(trainer: Any, saved: Saved) -> None:
 
 
 def publish_model(checkpoint: str | None, run_dir: str) -> str | None:
-    """Copies a run's last weights to RUN_DIR.pt, where PufferLib leaves them; returns that path."""
+    """Copies a run's last weights to RUN_DIR.pt, where PufferLib leaves them; returns that path. NotWrittenError."""
     if checkpoint is None:
         return None
     target = f"{run_dir.rstrip('/')}.pt"
-    shutil.copyfile(checkpoint, f"{target}.tmp")
-    os.replace(f"{target}.tmp", target)
+    try:
+        with _removed_on_failure(Path(f"{target}.tmp")):
+            shutil.copyfile(checkpoint, f"{target}.tmp")
+            os.replace(f"{target}.tmp", target)
+    except OSError as error:
+        raise NotWrittenError(f"the weights are in {checkpoint}, but not copied to {target}: {error}") from error
     return target
 
 
@@ -163,14 +221,15 @@ def classes_named_by(optimizer: str) -> list[type]:
     return [ForeachMuon, set]
 
 
-def load_file(path: str | os.PathLike[str], allowed: list[Any] | None = None) -> Any:
-    """torch.load that runs no code from the file (weights_only). Raises UserError for anything unreadable."""
+def load_file(path: uris.Location, allowed: list[Any] | None = None) -> Any:
+    """torch.load of a path or URI that runs no code from the file (weights_only). UserError for anything unreadable."""
+    content: Any = io.BytesIO(uris.read_bytes(path)) if uris.is_remote(path) else uris.local_path(path)
     try:
         with torch.serialization.safe_globals(allowed or []):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(content, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        folder = Path(path).parent
-        near = did_you_mean(Path(path).name, [p.name for p in folder.glob("*.pt")] if folder.is_dir() else [])
+        folder = uris.local_path(path).parent
+        near = did_you_mean(uris.name_of(path), [p.name for p in folder.glob("*.pt")] if folder.is_dir() else [])
         raise UserError(f"no such checkpoint.{near}", file=str(path), remedy="check the path") from error
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", file=str(path), remedy="check path and rights") from error
@@ -182,12 +241,12 @@ def load_file(path: str | os.PathLike[str], allowed: list[Any] | None = None) ->
         ) from error
 
 
-def load_policy(policy: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Loads a PuffeRL model file, also one saved under DDP ('module.' before each name).
+def load_policy(policy: nn.Module, path: uris.Location) -> None:
+    """Loads a PuffeRL model file, also one saved under DDP ('module.' before each name), or a native run's weights.
 
     Raises UserError when it is no state_dict or belongs to another policy or game, naming the first difference.
     """
-    state = load_file(path)
+    state = read_weights(path) if str(path).endswith(".safetensors") else load_file(path)
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
         raise UserError("holds no policy weights", file=str(path), remedy="give a model_*.pt, not a trainer state")
     mine = policy.state_dict()

@@ -4,6 +4,8 @@ One round is `evaluate()` (a rollout that fills the buffer) and `train()` (the m
 adds at least 32 rollouts after the last update that count as agent-steps; this one ends at the budget.
 """
 
+import errno
+import os
 import random
 import time
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import torch
 
 from metta_puffer.config.plan import RunPlan
-from metta_puffer.puffer.checkpoints import Progress, Saved, read_saved, restore, save_resume_state
+from metta_puffer.puffer.checkpoints import Progress, Saved, read_saved, restore, save_checkpoint, save_resume_state
 from metta_puffer.puffer.contained import autocast_restored, pufferl
 from metta_puffer.puffer.interrupts import Interrupts, noted_interrupts
 from metta_puffer.puffer.measure import StageClock, environment_values, loss_values
@@ -21,6 +23,7 @@ from metta_puffer.puffer.trainer import log_this_round, open_trainer
 from metta_puffer.puffer.vecenv import open_vecenv
 from metta_puffer.tracking.initial_weights import record_initial_weights
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
+from metta_puffer.tracking.write_failures import WriteFailures
 from metta_puffer.trainers import RunResult
 
 
@@ -28,8 +31,9 @@ def train(plan: RunPlan, sink: MetricSink) -> RunResult:
     """Trains to the budget, one record a round. Resumes where plan.run_dir holds a run saved from the same plan.
 
     Ctrl-C (SIGINT) or SIGTERM finishes the round, saves, and gives status "interrupted"; a second one raises
-    KeyboardInterrupt. The sink is not closed. Raises UserError for what the user can mend: sizes that PuffeRL
-    refuses, a folder that cannot be written, another run's folder, a device that is too small.
+    KeyboardInterrupt. The sink is not closed. Raises NotWrittenError where a failed write ended the run or left its
+    end unsaved, and UserError for what the user can mend: sizes that PuffeRL refuses, a folder that cannot be written,
+    another run's folder, a device that is too small.
     """
     pufferl()
     with joined_ranks(plan.device) as ranks, autocast_restored(torch.device(plan.device).type):
@@ -60,6 +64,8 @@ class Run:
         self.plan, self.trainer, self.ranks = plan, trainer, ranks
         self.progress = saved.progress if saved else Progress()
         self._checkpoint = saved.model_path if saved else None
+        self._saved_epoch = self.progress.epoch
+        self._failures = WriteFailures(plan.checkpoint_on_failure)
         if saved:
             restore(trainer, saved)
         elif ranks.first:
@@ -84,12 +90,15 @@ class Run:
             record = self.round()
             self._time_is_up = self._out_of_time()
             if self.ranks.first:
-                sink.log(record)
-            stopping = self.ranks.any(interrupts.asked)
+                with self._failures.noted("metrics", f"of epoch {record.epoch}"):
+                    sink.log(record)
+            stopping = self.ranks.any(interrupts.asked or self._failures.stop)
             if stopping or self.finished or self.progress.epoch % self.plan.checkpoint_interval_epochs == 0:
                 self.save()
+                stopping = self.ranks.any(stopping or self._failures.stop)
             if stopping:
                 break
+        self._failures.check_end(saved=self._saved_epoch == self.progress.epoch, newest=self._checkpoint)
         return RunResult(
             status="finished" if self.finished else "interrupted",
             epochs=self.progress.epoch,
@@ -135,7 +144,13 @@ class Run:
 
     def save(self) -> None:
         """PuffeRL's own files, then ours that makes them resumable."""
-        model_path = self.trainer.save_checkpoint()
-        if self.ranks.first:
+        if not self.ranks.first:
+            self._saved_epoch = self.progress.epoch
+            return
+        with self._failures.noted("checkpoint", f"of epoch {self.progress.epoch}"):
+            gone = self._checkpoint is not None and not os.path.exists(self._checkpoint)
+            model_path = save_checkpoint(self.trainer, self.plan, self._checkpoint)
             save_resume_state(self.trainer, self.plan, self.progress, model_path)
-            self._checkpoint = model_path
+            self._checkpoint, self._saved_epoch = model_path, self.progress.epoch
+            if gone:
+                raise FileNotFoundError(errno.ENOENT, "the older ones are gone: folder deleted", self.plan.run_dir)

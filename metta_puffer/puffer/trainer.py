@@ -62,6 +62,8 @@ def open_trainer(plan: RunPlan, vecenv: Any, *, seed: int, ranks: Ranks) -> Iter
                 trainer = module.PuffeRL(config, vecenv, ranks.wrap(policy), RunLogger(Path(plan.run_dir).name))
             if silent:
                 trainer.print_dashboard = _show_nothing
+            # Its update saves, too, where a full disk would end the run in the middle of a round.
+            trainer.save_checkpoint = _save_nothing
             if plan.precision != "float32":
                 _keep_autocast_fresh(trainer)
             yield trainer
@@ -108,6 +110,10 @@ def _stdout_dropped(wanted: bool) -> Iterator[None]:
 
 
 def _show_nothing(*args: Any, **kwargs: Any) -> None:
+    pass
+
+
+def _save_nothing() -> None:
     pass
 
 

@@ -1,9 +1,11 @@
 """One run's records as an append-only JSONL file: one line a record, complete as soon as `log` returns.
 
 A run killed in the middle of a write leaves at most one torn last line; a run resumed from a checkpoint logs
-again what it had logged after that checkpoint. Both are settled on reading, so that writing stays an append.
+again what it had logged after that checkpoint. Both are settled on reading, so that writing stays an append. What a
+full disk refuses is kept and written first as soon as there is room.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from typing import Any
 
 from metta_puffer.errors import UserError
 from metta_puffer.tracking.schema import MetricRecord
+from metta_puffer.tracking.write_failures import NotWrittenError
 
 METRICS_FILE = "metrics.jsonl"
 PLAN_FILE = "plan.json"  # beside it: the RunPlan of a run started by hand, so that a comparison can add the run later
@@ -27,21 +30,57 @@ class JsonlSink:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             drop_torn_tail(self.path)
-            self._file = self.path.open("ab")
+            self._open()
         except OSError as error:
             raise UserError(
                 f"cannot write metrics ({error.strerror})",
                 file=str(self.path),
                 remedy="choose an output folder that you may write to",
             ) from error
+        self._pending = b""
+
+    def _open(self) -> None:
+        self._file = self.path.open("ab", buffering=0)
+        self._identity = _identity(os.fstat(self._file.fileno()))
 
     def log(self, record: MetricRecord) -> None:
+        """Raises OSError where the record is not on disk; it is then written by a later call, or by `close`."""
+        self._pending += json.dumps(asdict(record), separators=(",", ":")).encode() + b"\n"
+        gone = self._find_again()
+        self._write()
+        if gone:
+            raise FileNotFoundError(errno.ENOENT, "the records before this one are gone: file deleted", str(self.path))
+
+    def _find_again(self) -> bool:
+        """Whether the file was deleted or replaced; what is written goes to the one that has its name now."""
+        try:
+            if _identity(self.path.stat()) == self._identity:
+                return False
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file.close()
+        self._open()
+        return True
+
+    def _write(self) -> None:
         # One write a line: a reader that looks while the run goes on sees whole lines, or one torn last one.
-        self._file.write(json.dumps(asdict(record), separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
+        while self._pending:
+            written = self._file.write(self._pending)
+            self._pending = self._pending[written:]
 
     def close(self) -> None:
-        self._file.close()
+        """Raises NotWrittenError when records remain that cannot be written."""
+        try:
+            if self._pending:
+                self._find_again()
+                self._write()
+        except OSError as error:
+            lines = self._pending.count(b"\n")
+            raise NotWrittenError(
+                f"the last {lines} records are lost, {self.path} cannot be written: {error}"
+            ) from error
+        finally:
+            self._file.close()
 
     def __enter__(self) -> "JsonlSink":
         return self
@@ -50,6 +89,10 @@ class JsonlSink:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def drop_torn_tail(path: Path) -> None:

@@ -146,6 +146,8 @@ def test_a_scheduler_may_start_the_workers(tmp_path, fake):
     status, said, _ = fake(*arguments, "--resume")
     assert status == 0 and "0 of 2 runs" in said
     assert fake(*arguments, "--resume", "--runs-uri", "file:///x")[0] == EXIT_UNUSABLE_INPUT
+    status, _, errors = fake(*arguments[:-1], "ray", "--resume", "--runs-uri", "s33://bucket/x")
+    assert status == EXIT_UNUSABLE_INPUT and "no URI scheme" in errors
 
 
 def test_runs_that_shared_cores_are_said_to(tmp_path, fake, monkeypatch):

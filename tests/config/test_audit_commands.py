@@ -11,7 +11,8 @@ import pytest
 from metta_puffer.cli.audit import main
 from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
-from metta_puffer.config.reconcile import MATCHES, SIDES, Pair, reconcile, write_pair
+from metta_puffer.config.pair import SIDES, Pair
+from metta_puffer.config.reconcile import MATCHES, reconcile, write_pair
 from metta_puffer.config.resolver import resolve_native, resolve_puffer
 from metta_puffer.config.sides import native_side, puffer_side
 from tests.config.conftest import CONFIGS, Published
@@ -201,3 +202,19 @@ def test_hydra_defaults_are_composed_under_a_root(tmp_path: Path) -> None:
     loaded = load_native(OURS["native"], env_file=tmp_path / "arena.yaml", config_root=tmp_path)
     assert loaded.model.env.num_agents == 24
     assert str(loaded.source("env.num_agents")).endswith("arena.yaml:5")
+
+
+def test_a_rate_that_follows_a_metric_is_said_to_be_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    native = tmp_path / "metric.yaml"
+    native.write_text(
+        "trainer:\n  total_timesteps: 20_000_000\n  schedules:\n"
+        "    - {key: optimizer.learning_rate, kind: metric, start: 0.001, end: 0.0001, metric: score}\n"
+    )
+    files = ["--puffer", str(CONFIGS / "puffer" / "metta.ini"), "--native", str(native), "--cores", "64"]
+    for words in (["pipeline", *files], ["advise", *files], [*files, "--format", "html"], ["diff", *files[1:4:2]]):
+        assert main(words) in (0, 1)
+        assert capsys.readouterr().out
+    main([*files, "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["native"]["learning_rate_last"] is None
+    main([*files, "--explain", "learning_rate_last"])
+    assert "follows score from 0.001 to 0.0001" in capsys.readouterr().out

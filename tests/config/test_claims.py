@@ -6,6 +6,8 @@ import pytest
 
 from metta_puffer.cli.audit import main
 from metta_puffer.config.claims import AS_UPSTREAM, claims, page
+from tests.config.claim_coverage import uncovered
+from tests.config.claim_quotes import QUOTED
 from tests.config.conftest import CONFIGS
 
 ROOT = CONFIGS.parent
@@ -39,6 +41,18 @@ def test_known_facts_are_reproduced() -> None:
     reproduced = {(c.document, c.claimed) for c in claims() if c.verdict == "reproduced"}
     for number in (2720, 1360, 8160, 8192, 256, 32, 4096, 512, 8, 1145):
         assert ("puffer-vs-native", number) in reproduced
+
+
+def test_a_number_that_no_claim_covers_is_listed() -> None:
+    text = "Total: 2,720 envs, 262K or 1.57M steps\n1. First\nwith 17 surprises and 16_384 * 5\n"
+    assert uncovered("training-pipeline", text) == [
+        (1, "Total: 2,720 envs, 262K or 1.57M steps", [262_000.0]),
+        (3, "with 17 surprises and 16_384 * 5", [17.0, 5.0]),
+    ]
+
+
+def test_every_quotation_belongs_to_a_claim() -> None:
+    assert {(document, what) for document, _, what in QUOTED} <= {(c.document, c.what) for c in claims()}
 
 
 def test_every_document_is_covered_and_every_command_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,8 @@ from metta_puffer.cli.audit import main
 from metta_puffer.config.findings import find
 from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
-from metta_puffer.config.reconcile import Pair, reconcile
+from metta_puffer.config.pair import Pair
+from metta_puffer.config.reconcile import reconcile
 from metta_puffer.config.sides import native_side, puffer_side
 from tests.config.conftest import CONFIGS, Published
 

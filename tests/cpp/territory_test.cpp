@@ -60,7 +60,12 @@ std::int32_t expected_owner(const World& world, std::size_t territory, int row, 
     for (const TagId tag : world.game->territories[territory].tags) {
       if (!world.has_tag(source.object, tag)) continue;
       const Location at = world.objects[source.object].location;
-      const std::int64_t score = control.strength * 1024 - control.decay * distance_1024(row - at.row, col - at.col);
+      // Nothing reaches beyond the whole number of cells at which the influence ends.
+      const std::int64_t radius = control.strength / control.decay;
+      const std::int64_t rows = row - at.row;
+      const std::int64_t cols = col - at.col;
+      if (rows * rows + cols * cols > radius * radius) break;
+      const std::int64_t score = control.strength * 1024 - control.decay * distance_1024(rows, cols);
       if (score > 0) sums[tag] += score;
       break;  // it counts for the first of the territory's tags that it has
     }

@@ -238,10 +238,17 @@ def test_a_batch_that_goes_while_it_steps() -> None:
 
 def test_the_interpreter_may_end_while_threads_step() -> None:
     code = """
-from tests.engine.test_lifetimes import begun
-batch, buffers = begun(num_threads=3)
-for _ in range(20):
-    batch.step()
+import numpy as np
+from metta_puffer.engine import WorldBuffers
+from metta_puffer.engine.native import NativeBatch
+from metta_puffer.games import make_game
+
+config = make_game("arena", 3)
+kinds = [((200, 3), "u1"), ((), "f4"), ((), "?"), ((), "?"), ((), "i4"), ((), "i4")]
+batch = NativeBatch(config, 64, WorldBuffers(*(np.zeros((192, *shape), kind) for shape, kind in kinds)), 3)
+for world in range(64):
+    batch.begin_episode(world, world, world)
+batch.step()
 batch.step_async(0)
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
@@ -327,6 +334,21 @@ def test_a_child_may_close_or_free_a_batch_that_was_stepping() -> None:
 
     assert in_child(close) == "closed"
     batches[0].wait(0)
+
+
+@pytest.mark.parametrize("map_pool", [0, 2])
+def test_a_child_builds_maps_of_its_own(map_pool: int) -> None:
+    """Episodes turn over in it although the thread that built the parent's maps did not come along."""
+    env = MettaPufferEnv("arena", num_agents=2, max_steps=4, map_pool=map_pool)
+    env.reset(seed=0)
+    actions = np.zeros(2, dtype=np.int32)
+
+    def play() -> str:
+        return "".join(str(env.step(actions)[0].sum()) + " " for _ in range(13))
+
+    inherited = in_child(play)
+    assert inherited == play()
+    env.close()
 
 
 def rollout(backend: Any, num_threads: int, **options: Any) -> list[npt.NDArray[Any]]:

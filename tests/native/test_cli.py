@@ -1,14 +1,18 @@
 """metta-native as a user meets it, on the real arena at a tiny size."""
 
 import json
+import shutil
+import uuid
 from pathlib import Path
 
 import pytest
 import torch
 
+from metta_puffer import uris
 from metta_puffer.cli.native import main
 from metta_puffer.native import checkpoints
 from metta_puffer.tracking.jsonl import read_records
+from tests.small_disk import no_file_above
 
 TINY = """
 env: {game: arena, num_agents: 2, max_steps: 10}
@@ -64,6 +68,8 @@ def test_train_resume_and_score(config: str, tmp_path: Path, capsys: pytest.Capt
         (["env.num_agent=3"], "num_agent"),
         (["policy.name=smal"], "Did you mean 'small'?"),
         (["policy.hidden=3"], "policy.hidden = 3"),
+        (["checkpoint.on_failure=stopp"], "continue or stop"),
+        (["trainer.initial_policy=runs/nowhere"], "no complete checkpoint there"),
         (["--resume"], "no run to resume"),
         (["--config", "missing.yaml"], "missing.yaml"),
     ],
@@ -74,6 +80,61 @@ def test_a_mistake_is_one_message_and_status_2(
     assert main(["train", "--config", config, "--run-dir", str(tmp_path / "run"), *arguments]) == 2
     error = capsys.readouterr().err
     assert said in error and "Remedy:" in error and "Traceback" not in error
+
+
+def test_versions_of_a_run_are_scored(config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_dir = tmp_path / "run"
+    assert main(["train", "--config", config, "--run-dir", str(run_dir), "checkpoint.checkpoint_interval=1"]) == 0
+    for location, version in (
+        (f"{run_dir}:latest", "v000002"),
+        (f"{run_dir}:v1", "v000001"),
+        (f"file://{run_dir}", ""),
+    ):
+        assert main(["eval", location, "--episodes", "1"]) == 0
+        assert version in capsys.readouterr().err
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model_000200.pt").touch()
+    for location, said in (
+        (f"{run_dir}:v7", f"no version v7; the nearest is v2, the newest v2\n  Remedy: write {run_dir}:v2"),
+        (f"{run_dir}:lates", "'lates' is no version. Did you mean 'latest'?"),
+        (f"{tmp_path}/rum", "no complete checkpoint there"),
+        ("s3:/bucket/run", "two slashes"),
+        ("gcs4://bucket/run", "no URI scheme gcs4://"),
+        (str(tmp_path / "other"), "puffer eval ENV_NAME --load-model-path"),
+    ):
+        assert main(["eval", location]) == 2
+        error = capsys.readouterr().err
+        assert said in error and "Remedy:" in error
+
+
+def test_a_run_kept_behind_a_uri_goes_on_where_nothing_of_it_is(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = f"memory://{uuid.uuid4().hex}/run"
+    train = ["train", "--config", config, "--run-dir", kept]
+    monkeypatch.chdir(tmp_path)
+    assert main(train) == 0
+    assert main(train) == 2
+    assert "holds a run already" in capsys.readouterr().err
+    shutil.rmtree("runs")  # another machine
+    assert main([*train, "--resume", "trainer.total_timesteps=192"]) == 0
+    assert "finished: 192 agent-steps, 3 epochs" in capsys.readouterr().out
+    (tmp_path / "metrics.jsonl").write_bytes(uris.read_bytes(uris.join(kept, "metrics.jsonl")))
+    assert [record.epoch for record in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3]
+    assert main(["eval", f"{kept}:v3", "--episodes", "1"]) == 0
+    assert main(["train", "--config", config, "--run-dir", kept.replace("/run", "/rum"), "--resume"]) == 2
+    uris.remove(kept)
+
+
+def test_a_full_disk_is_one_message_and_status_1(
+    config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ["train", "--config", config, "--run-dir", str(tmp_path / "run"), "checkpoint.on_failure=stop"]
+    with no_file_above(10_000):  # plan and metrics fit, the checkpoint does not
+        assert main(train) == 1
+    error = capsys.readouterr().err
+    assert "File too large" in error and "Newest checkpoint: none" in error and "Traceback" not in error
+    assert main([*train, "--resume"]) == 0
 
 
 def test_a_used_or_unwritable_run_folder_is_refused(
@@ -93,7 +154,7 @@ def test_a_foreign_or_damaged_checkpoint_is_refused(
     run_dir = tmp_path / "run"
     train = ["train", "--config", config, "--run-dir", str(run_dir), "trainer.total_timesteps=64"]
     assert main(train) == 0
-    weights = checkpoints.resolve(run_dir) / checkpoints.WEIGHTS
+    weights = Path(checkpoints.resolve(run_dir), checkpoints.WEIGHTS)
     weights.write_bytes(b"foreign")
     assert main([*train, "--resume"]) == 2
     assert main(["eval", str(run_dir)]) == 2
@@ -102,8 +163,54 @@ def test_a_foreign_or_damaged_checkpoint_is_refused(
     assert error.count(f"{weights}: not a usable checkpoint") == 2 and "no complete checkpoint" in error
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["trian"], "invalid choice: 'trian'"),
+        (["train", "--configg", "x"], "Did you mean '--config'?"),
+        (["eval"], "required: RUN[:VERSION]"),
+        (["eval", "run", "--episodes", "many"], "invalid int value: 'many'"),
+    ],
+)
+def test_a_mistyped_command_is_one_message_too(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error and "Remedy: see metta-native" in error
+
+
+def test_help_of_eval_is_there_outside_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(["eval", "--help"])
+    assert ended.value.code == 0 and "RUN[:VERSION]" in capsys.readouterr().out
+
+
 def test_help_lists_the_keys_of_the_chosen_file(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["train", "--config", config, "--help"])
     shown = capsys.readouterr().out
     assert "trainer.bptt_horizon=8" in shown and "agent-steps of one row" in shown
+
+
+def test_settings_may_stand_on_both_sides_of_an_option(config: str, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    arguments = [
+        "train",
+        "trainer.total_timesteps=64",
+        "--config",
+        config,
+        "seed=3",
+        "--run-dir",
+        str(run_dir),
+        "seed=4",
+    ]
+    assert main(arguments) == 0
+    plan = json.loads((run_dir / "plan.json").read_text())
+    assert (plan["seed"], plan["batch"]["total_timesteps"]) == (4, 64)
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "--config", config, "--run-dri", str(run_dir)])
+    assert stopped.value.code == 2

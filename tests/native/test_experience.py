@@ -91,3 +91,23 @@ def test_upstream_with_three_agents_and_sixteen_workers_as_published() -> None:
     # A spliced row holds 63 agent-steps of one agent and the last column of another.
     spliced = written[~clean]
     assert (spliced[:, 1:63] - spliced[:, :62] == 1).all() and (spliced[:, 63] // 1000 != spliced[:, 62] // 1000).all()
+
+
+def test_offloaded_observations_stay_in_host_memory() -> None:
+    """A device of torch's that holds no data stands in for a GPU."""
+    there = torch.device("meta")
+    batch: Any = SimpleNamespace(segments=4, bptt_horizon=2)
+    experience = Experience(
+        batch,
+        SimpleNamespace(row_policy="exact"),  # type: ignore[arg-type]
+        num_groups=1,
+        agents_per_group=4,
+        observation_shape=(3,),
+        observation_dtype=torch.uint8,
+        hidden_size=None,
+        device=there,
+        offload=True,
+    )
+    assert experience.observations.device.type == "cpu" and experience.values.device == there
+    fetched = experience.observations_of(slice(1, 3))
+    assert fetched.device == there and fetched.shape == (2, 2, 3)

@@ -64,6 +64,14 @@ def test_other_numbers_stay_and_any_section_can_be_scheduled() -> None:
         assert changed.batch == original.batch and changed.rules == original.rules
 
 
+def test_rules_that_are_numbers_can_be_scheduled_where_they_are_on() -> None:
+    schedule = SchedulePlan(key="reward_centering", kind="linear", start=0.2, end=0.0)
+    on = toy_plan("unused", batch__total_timesteps=1000, rules__reward_centering=0.1, schedules=(schedule,))
+    assert Schedules(on).at(500).rules.reward_centering == pytest.approx(0.1)
+    with pytest.raises(UserError, match="no number of the trainer"):
+        Schedules(on.model_copy(update={"rules": on.rules.model_copy(update={"reward_centering": None})}))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

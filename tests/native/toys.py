@@ -21,13 +21,16 @@ from metta_puffer.tracking.schema import MetricRecord
 
 WINDOW = 5
 CUE = SimpleNamespace(id=0, name="cue", normalization=2.0)
-# The face of a MettaGridConfig that policies read, with one feature and a small window: cheap to run.
-TINY_GAME = SimpleNamespace(
-    game=SimpleNamespace(
-        id_map=lambda: SimpleNamespace(features=lambda: [CUE], tag_names=lambda: []),
-        obs=SimpleNamespace(height=WINDOW, width=WINDOW),
+
+
+def tiny_game(window: int) -> SimpleNamespace:
+    """The face of a MettaGridConfig that policies read, with one feature and a small window: cheap to run."""
+    return SimpleNamespace(
+        game=SimpleNamespace(
+            id_map=lambda: SimpleNamespace(features=lambda: [CUE], tag_names=lambda: []),
+            obs=SimpleNamespace(height=window, width=window),
+        )
     )
-)
 
 
 class RecallEnv(pufferlib.PufferEnv):
@@ -47,11 +50,13 @@ class RecallEnv(pufferlib.PufferEnv):
         length: int = 4,
         buf: Any = None,
         truncates: bool = False,
+        window: int = WINDOW,
     ) -> None:
         self.single_observation_space = gymnasium.spaces.Box(0, 255, (4, 3), np.uint8)
         self.single_action_space = gymnasium.spaces.Discrete(2)
         self.num_agents = num_agents
-        self.config = TINY_GAME
+        self.config = tiny_game(window)
+        self._middle = window // 2 << 4 | window // 2
         self.agents_per_batch = num_agents  # what PuffeRL reads of a vectorized environment
         self.length, self.truncates = length, truncates
         self._per_world, self._worlds = agents_per_world, num_agents // agents_per_world
@@ -77,7 +82,7 @@ class RecallEnv(pufferlib.PufferEnv):
 
     def _show(self, rows: slice, values: np.ndarray | int) -> None:
         self.observations[rows] = 0xFF
-        self.observations[rows, 0, 0] = WINDOW // 2 << 4 | WINDOW // 2
+        self.observations[rows, 0, 0] = self._middle
         self.observations[rows, 0, 1] = CUE.id
         self.observations[rows, 0, 2] = values
 

@@ -11,10 +11,12 @@ from metta_puffer.policies import POLICIES
 from metta_puffer.puffer.contained import autocast_restored
 from metta_puffer.puffer.ranks import Ranks
 from metta_puffer.puffer.trainer import open_trainer
-from tests.native.toys import ListSink, RecallEnv, recall_env, toy_plan
+from tests.native.toys import WINDOW, ListSink, RecallEnv, recall_env, toy_plan
 
-NAMES = sorted(set(POLICIES) - {"fast"})  # its convolutions need a larger window than the toy world's
-SIZES = {name: {"hidden_size": 16} for name in NAMES}
+NAMES = sorted(POLICIES)
+SIZES: dict[str, dict[str, object]] = {name: {"hidden_size": 16} for name in NAMES}
+SIZES["fast"]["conv_channels"] = 4
+WINDOWS = {"fast": 11}  # its convolutions need a larger window than the toy world's
 REMEMBERING = [name for name in NAMES if name != "memory-free"]
 
 
@@ -24,7 +26,9 @@ def one_thread() -> None:
 
 
 def plan_of(name: str, run_dir: Path, **changes: object) -> RunPlan:
-    return toy_plan(run_dir, policy__name=name, policy__options=SIZES[name], **changes)
+    plan = toy_plan(run_dir, policy__name=name, policy__options=SIZES[name], **changes)
+    game = {"window": WINDOWS.get(name, WINDOW), **plan.env.game_options}
+    return plan.model_copy(update={"env": plan.env.model_copy(update={"game_options": game})})
 
 
 def one_minibatch(name: str, run_dir: Path, **changes: object) -> RunPlan:
@@ -60,7 +64,7 @@ def test_our_update_evaluates_what_was_done(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_unmodified_pufferl_trains_it(name: str, tmp_path: Path) -> None:
     """It knows of two state tensors of hidden_size, whatever the policy remembers with: its ratios are 1, too."""
-    env = RecallEnv(64, 3)
+    env = RecallEnv(64, 3, window=WINDOWS.get(name, WINDOW))
     plan = one_minibatch(name, tmp_path, env__envs_per_forward=16)
     with autocast_restored("cpu"), open_trainer(plan, env, seed=3, ranks=Ranks()) as trainer:
         make_decisive(trainer.uncompiled_policy)
@@ -68,6 +72,28 @@ def test_the_unmodified_pufferl_trains_it(name: str, tmp_path: Path) -> None:
             trainer.evaluate()
             trainer.train()
             assert_all_one(trainer.ratio)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_trainer_begins_with_the_others_weights(name: str, tmp_path: Path) -> None:
+    """Ours writes a version, PuffeRL begins with its weights and writes a model, ours begins with that."""
+    plan = one_minibatch(name, tmp_path / "ours", env__envs_per_forward=16)
+    first = NativeTrainer(plan, ListSink(), recall_env)
+    first.save(0.0)
+    first.close()
+    written = next((tmp_path / "ours").rglob("weights.safetensors"))
+    theirs = plan.model_copy(
+        update={"run_dir": str(tmp_path / "theirs"), "extra": {"load_model_path": str(written)}, "seed": 5}
+    )
+    env = RecallEnv(64, 5, window=WINDOWS.get(name, WINDOW))
+    with autocast_restored("cpu"), open_trainer(theirs, env, seed=5, ranks=Ranks()) as trainer:
+        model = trainer.save_checkpoint()
+    again = plan.model_copy(update={"run_dir": str(tmp_path / "again"), "initial_policy": model, "seed": 6})
+    second = NativeTrainer(again, ListSink(), recall_env)
+    second.close()
+    weights = first.policy.state_dict()
+    assert weights.keys() == second.policy.state_dict().keys()
+    assert all(torch.equal(tensor, weights[key]) for key, tensor in second.policy.state_dict().items())
 
 
 @pytest.mark.long
