@@ -59,7 +59,7 @@ class NativeGame:
             if len(row) != cells.shape[1]:
                 raise ValueError(f"map row {r} has {len(row)} cells, row 0 has {cells.shape[1]}")
         kinds = map(self._plain_cells.__getitem__, chain.from_iterable(grid))
-        cells.flat = np.fromiter(kinds, np.int16, cells.size)
+        cells[:] = np.fromiter(kinds, np.int16, cells.size).reshape(cells.shape)
         for r, c in np.argwhere(cells == UNSETTLED).tolist():
             cells[r, c] = self._cell_kind(grid[r][c], used)
         return cells
