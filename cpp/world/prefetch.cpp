@@ -31,7 +31,7 @@ void prefetch_agents(const World& world) {
 }
 
 Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
-  if (world == nullptr) return;
+  if (world == nullptr || world->game == nullptr) return;
   std::size_t lines = 0;
   std::size_t run = 0;
   const auto add = [&](const void* data, std::size_t bytes) {
@@ -41,9 +41,12 @@ Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
     lines += bytes / kCacheLine + 1;
   };
   const auto add_all = [&add](const auto& items) { add(items.data(), items.size() * sizeof(items[0])); };
-  add_all(world->grid);
-  add_all(world->occupied);
-  add_all(world->tokens.objects);
+  // Few agents see little of a map, and what it will be is not known yet.
+  if (shares * world->game->observation.window.size() >= world->grid.size()) {
+    add_all(world->grid);
+    add_all(world->occupied);
+    add_all(world->tokens.objects);
+  }
   add_all(world->tokens.blocks);
   add_all(world->tokens.written_bytes);
   add_all(world->inventory_pool);

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,13 @@ from metta_puffer.engine.compile_rules import ABSENT, RuleTables
 UNSETTLED = -2  # a map cell whose kind depends on the cells before it, or of no known name
 EMPTY_CELLS = frozenset({"empty", ".", " "})
 INVALID_INDEX_STAT = re.compile(r"action\.invalid_index\.(0|-?[1-9][0-9]*)")
+
+
+class PlainCells(dict[str, int]):
+    """Kinds that a cell's name alone decides: empty cells and all but the teams'. Any other name is unsettled."""
+
+    def __missing__(self, name: str) -> int:
+        return UNSETTLED
 
 
 @dataclass(frozen=True)
@@ -50,16 +58,17 @@ class NativeGame:
         for r, row in enumerate(grid):
             if len(row) != cells.shape[1]:
                 raise ValueError(f"map row {r} has {len(row)} cells, row 0 has {cells.shape[1]}")
-        cells[:] = [[self._plain_cells.get(name, UNSETTLED) for name in row] for row in grid]
+        kinds = map(self._plain_cells.__getitem__, chain.from_iterable(grid))
+        cells[:] = np.fromiter(kinds, np.int16, cells.size).reshape(cells.shape)
         for r, c in np.argwhere(cells == UNSETTLED).tolist():
             cells[r, c] = self._cell_kind(grid[r][c], used)
         return cells
 
     @cached_property
-    def _plain_cells(self) -> dict[str, int]:
-        """What a cell's name alone decides: empty cells and all but the teams'."""
-        named = {name: kind for name, kind in self.cells.items() if name not in self.renames}
-        return named | dict.fromkeys(EMPTY_CELLS, ABSENT)
+    def _plain_cells(self) -> "PlainCells":
+        plain = PlainCells((name, kind) for name, kind in self.cells.items() if name not in self.renames)
+        plain |= dict.fromkeys(EMPTY_CELLS, ABSENT)
+        return plain
 
     def _cell_kind(self, name: str, used: dict[str, int]) -> int:
         if name in self.renames:
