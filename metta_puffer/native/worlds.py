@@ -219,6 +219,7 @@ class ProcessGroups:
             num_workers=plan.workers,
             batch_size=workers_per_group,
             zero_copy=plan.zero_copy,
+            overwork=True,  # the resolver has judged workers against cores
         )
         self.driver_env = self._vecenv.driver_env
 

@@ -18,7 +18,6 @@ NATIVE = CONFIGS / "native" / "arena-small.yaml"
 PUFFER = CONFIGS / "puffer" / "arena-small.ini"
 TOLERANCE = 0.10
 
-LARGE_PUFFER = {"env.num_worlds": 256, "train.minibatch_size": 24_576, "train.update_epochs": 1}
 LARGE_NATIVE = {"trainer.batch_size": 98_304, "trainer.minibatch_size": 24_576, "trainer.update_epochs": 1,
                 "trainer.forward_pass_minibatch_target_size": 1536}  # fmt: skip
 WORKERS = {"vec.backend": "Multiprocessing", "vec.num_envs": 8, "vec.num_workers": 4, "vec.batch_size": 4,
@@ -27,14 +26,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "native small": ("native", {}),
     "native large batch": ("native", LARGE_NATIVE),
     "native fast": ("native", {"policy.name": "fast", "trainer.minibatch_size": 3072, "trainer.update_epochs": 1}),
-    "native lstm, multinomial": ("native", {"policy.name": "lstm", "trainer.sampling": "multinomial"}),
     "native memory-free": ("native", {"policy.name": "memory-free", "policy.recurrent": False}),
     "native wider": ("native", {"policy.hidden_size": 256, "policy.conv_channels": 64}),
     "native published engine, 4 workers": (
         "native", {"env.engine": "published", "trainer.num_workers": 4, "trainer.overwork": True},
     ),
     "puffer small": ("puffer", {}),
-    "puffer large batch": ("puffer", LARGE_PUFFER),
+    "puffer large minibatch": ("puffer", {"train.minibatch_size": 6144}),
     "puffer fast, muon": ("puffer", {"base.policy_name": "fast", "train.minibatch_size": 3072,
                                      "train.optimizer": "muon", "train.update_epochs": 1}),
     "puffer vit-tiny": ("puffer", {"base.policy_name": "vit-tiny", "train.update_epochs": 1}),
@@ -49,8 +47,9 @@ def predicted(trainer: str, overrides: dict[str, Any]) -> Side:
     return native_side(load_native(NATIVE, overrides), machine)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [case if case == "native small" else pytest.param(case, marks=pytest.mark.long) for case in CASES]
+)
 def test_process_bytes(case: str) -> None:
     trainer, overrides = CASES[case]
     prediction = predicted(trainer, overrides).value("process_bytes")

@@ -283,3 +283,20 @@ def test_the_registry_is_complete() -> None:
     actors = ["grpo", "action_supervised", "kickstarter", "sl_kickstarter"]
     latents = ["contrastive", "dynamics", "stable_latent"]
     assert sorted(LOSSES) == sorted(OPTIONS) == sorted([*critics, *actors, *latents])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_losses_see_into_a_compiled_policy(tmp_path: Path) -> None:
+    """What the heads read and the critic gave is remembered within the graph, as without one."""
+    torch._dynamo.reset()
+    options = {"hidden_size": 8, "conv_channels": 1, "value_quantiles": 3}
+    losses = tuple(LossTermPlan(name=name) for name in ("stable_latent", "quantile_critic"))
+    found = []
+    for compiled in (False, True):
+        sink = ListSink()
+        folder = tmp_path / str(compiled)
+        plan = toy_plan(folder, compile=compiled, policy__options=options, losses=losses, batch__total_timesteps=512)
+        train(plan, sink, recall_env)
+        found.append([sink.records[0].values[f"losses/{loss.name}"] for loss in losses])
+    assert found[1] == pytest.approx(found[0], rel=1e-3)
