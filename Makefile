@@ -4,17 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup ab test test-long parity-long audit-long sanitize lint format clean
+# Tests of the engine's inside are built with it; tests/cpp runs them.
+CPP_TESTS := --config-settings cmake.define.METTA_PUFFER_CPP_TESTS=ON
+
+.PHONY: setup ab test test-long parity-long audit-long sanitize sanitize-address sanitize-thread lint format clean
 
 setup: $(STAMP)
 
 # uv is bootstrapped inside the virtual environment, so nothing outside this folder changes.
-$(STAMP): pyproject.toml CMakeLists.txt $(shell find cpp -name '*.cpp' -o -name '*.hpp')
+$(STAMP): pyproject.toml CMakeLists.txt $(shell find cpp tests/cpp -name '*.cpp' -o -name '*.hpp')
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || \
 	  { echo "metta-puffer needs Python 3.11 or 3.12; $(VENV) has $$($(BIN)/python -V). Remedy: rm -rf $(VENV) && make setup PYTHON=python3.11"; exit 2; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]' $(CPP_TESTS)
 	@touch $(STAMP)
 
 ab: setup
@@ -35,14 +38,30 @@ parity-long: setup
 audit-long: setup
 	AUDIT_EXAMPLES=$${AUDIT_EXAMPLES:-2000} $(BIN)/python -m pytest -m long tests/config --timeout 0
 
-# The engine under ASan with UBSan, in a virtual environment of its own. Python itself is not built for it: its own
-# allocations at exit would be reported as leaks, and the runtime has to be loaded before the interpreter's.
-sanitize: setup
-	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python build/sanitize-address
-	$(BIN)/uv pip install --quiet --python build/sanitize-address/bin/python -e '.[dev]' \
-	  --config-settings cmake.define.METTA_PUFFER_SANITIZE=address --config-settings build-dir=build/address
-	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0 \
-	  build/sanitize-address/bin/python -m pytest --timeout 0 tests/test_kernels.py tests/engine tests/parity -m "not long"
+# The engine under ASan with UBSan, then under TSan, each built into a virtual environment of its own. Python itself is
+# not built for them: the runtime has to be loaded before the interpreter's, and what it never frees is no leak.
+SANITIZED_PYTHON = build/sanitize-$*/bin/python
+BUILD_REQUIREMENTS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])
+RUNTIME = $$(g++ -print-file-name=lib$(1).so) $$(g++ -print-file-name=libstdc++.so.6)
+
+sanitize: sanitize-address sanitize-thread
+
+sanitize-address: sanitizer-build-address
+	LD_PRELOAD="$(call RUNTIME,asan)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 OMP_NUM_THREADS=1 \
+	  build/sanitize-address/bin/python -m pytest --timeout 0 -m "not long" \
+	  tests/cpp tests/test_kernels.py tests/engine tests/parity
+
+# What runs on threads. A forked child may start threads again (its parent's are gone), which TSan would refuse.
+sanitize-thread: sanitizer-build-thread
+	LD_PRELOAD="$(call RUNTIME,tsan)" TSAN_OPTIONS="die_after_fork=0 exitcode=66" OMP_NUM_THREADS=1 \
+	  build/sanitize-thread/bin/python -m pytest --timeout 0 -m "not long" tests/cpp tests/engine tests/test_env.py
+
+# Without build isolation, whose paths change from build to build, only what changed is compiled.
+sanitizer-build-%: setup
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python build/sanitize-$*
+	$(BIN)/uv pip install --quiet --python $(SANITIZED_PYTHON) $$($(BIN)/python -c '$(BUILD_REQUIREMENTS)')
+	$(BIN)/uv pip install --quiet --python $(SANITIZED_PYTHON) -e '.[dev]' --no-build-isolation-package metta-puffer \
+	  --config-settings cmake.define.METTA_PUFFER_SANITIZE=$* --config-settings build-dir=build/$* $(CPP_TESTS)
 
 lint: setup
 	$(BIN)/ruff check .

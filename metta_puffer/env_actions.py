@@ -29,7 +29,15 @@ class ActionCodec:
         """Writes indices of the engine's action table; 0 in `vibe_actions` means no vibe. All arrays: [rows].
 
         ValueError when an agent sends a number outside `space`: the engine would only count it as a failed action.
+        ValueError for another shape, which numpy might stretch; TypeError for anything but whole numbers.
         """
+        if actions.shape != primary.shape:
+            raise ValueError(f"actions must have shape {primary.shape}, got {actions.shape}")
+        if actions.dtype != np.int32:  # read as int32, a large number may become a valid one
+            if actions.dtype.kind not in "iu":
+                raise TypeError(f"actions must be whole numbers, got {actions.dtype}")
+            if actions.min() < 0 or actions.max() >= self.space.n:
+                raise _outside(actions, int(self.space.n))
         if self.vibes:
             if actions.min() < 0 or actions.max() >= self.space.n:
                 raise _outside(actions, int(self.space.n))

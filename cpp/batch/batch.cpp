@@ -1,6 +1,7 @@
 #include "batch/batch.hpp"
 
 #include <algorithm>
+#include <exception>
 
 #include <unistd.h>
 
@@ -54,21 +55,36 @@ void summarise(const World& world, EpisodeSummary& summary) {
 }  // namespace
 
 Batch::Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups)
-    : game_(std::move(game)), slots_(worlds), threads_(threads), groups_(groups) {
-  for (std::size_t world = 0; world < worlds; ++world) {
-    EpisodeSummary& summary = slots_[world].summary;
-    summary.world = static_cast<std::uint32_t>(world);
-    summary.rewards.resize(game_->num_agents);
-    summary.agent_stat_sums.resize(game_->agent_stat_names.size());
-    summary.agent_stat_seen.resize(game_->agent_stat_names.size());
-    summary.game_stats.resize(game_->game_stat_names.size());
-    summary.game_stat_seen.resize(game_->game_stat_names.size());
-    slots_[world].last_rewards.resize(game_->num_agents);
-  }
-  for (std::size_t group = 0; group < groups; ++group) {
+    : game_(std::move(game)),
+      slots_(worlds),
+      threads_(std::min(threads, worlds)),  // more would have nothing to do
+      groups_(groups),
+      in_flight_(groups) {
+  for (std::size_t world = 0; world < worlds; ++world) prepare(world);
+  make_jobs();
+}
+
+Batch::~Batch() {
+  if (forked()) leave_threads_to_parent();
+}
+
+// What the end of an episode fills has its size from the start.
+void Batch::prepare(std::size_t world) {
+  EpisodeSummary& summary = slots_[world].summary;
+  summary.world = static_cast<std::uint32_t>(world);
+  summary.rewards.resize(game_->num_agents);
+  summary.agent_stat_sums.resize(game_->agent_stat_names.size());
+  summary.agent_stat_seen.resize(game_->agent_stat_names.size());
+  summary.game_stats.resize(game_->game_stat_names.size());
+  summary.game_stat_seen.resize(game_->game_stat_names.size());
+  slots_[world].last_rewards.resize(game_->num_agents);
+}
+
+void Batch::make_jobs() {
+  for (std::size_t group = 0; group < groups_; ++group) {
     const std::size_t first = first_world(group);
     jobs_.push_back(std::make_unique<Job>(
-        first_world(group + 1) - first, threads,
+        first_world(group + 1) - first, threads_,
         [this, first](std::size_t from, std::size_t to) { step_slots(first + from, first + to); }));
   }
 }
@@ -98,7 +114,12 @@ void Batch::start(std::size_t index, const Episode& episode) {
   Slot& slot = slots_[index];
   slot.running = slot.over = false;  // stays still when the construction fails
   slot.ends_early = 0;
-  construct_world(slot.world, game_, *episode.map, episode.seed);
+  try {
+    construct_world(slot.world, game_, *episode.map, episode.seed);
+  } catch (...) {
+    slot.world.game.reset();  // half made: nobody may look at it
+    throw;
+  }
   // A published world observes once when made and once more when it is given these buffers: the second observation
   // counts its tokens again and draws the random numbers of its values again.
   attach_buffers(slot.world, rows_of(index));
@@ -209,10 +230,34 @@ void Batch::step_slots(std::size_t first, std::size_t end) {
   }
 }
 
+bool Batch::forked() const { return pool_ && pool_owner_ != ::getpid(); }
+
+// The pool's threads did not come along, its locks are as they happened to be, and what a thread was changing stands
+// half changed: all of that is left alone for good.
+void Batch::leave_threads_to_parent() {
+  static_cast<void>(pool_.release());
+  static_cast<void>(new std::vector<std::unique_ptr<Job>>(std::move(jobs_)));
+  jobs_.clear();
+  make_jobs();
+  for (std::size_t group = 0; group < groups_; ++group) {
+    if (!in_flight_[group]) continue;
+    in_flight_[group] = 0;
+    for (std::size_t world = first_world(group); world < first_world(group + 1); ++world) {
+      static_cast<void>(new Slot(std::move(slots_[world])));
+      Slot failed;
+      slots_[world] = std::move(failed);
+      prepare(world);
+      slots_[world].failure = WorldFailure{static_cast<std::uint32_t>(world), 0, kNoAgent,
+                                           "was stepping when this process was forked from the one that stepped it"};
+      ++untaken_;
+    }
+  }
+}
+
 // The thread that waits is one of the `threads_`; only when there is just one does another thread step, so that
 // step_async returns at once all the same.
 ThreadPool& Batch::pool() {
-  if (pool_ && pool_owner_ != ::getpid()) pool_.release();  // its threads stayed in the parent: nothing to join
+  if (forked()) leave_threads_to_parent();
   if (!pool_) {
     pool_ = std::make_unique<ThreadPool>(std::max<std::size_t>(1, threads_ - 1), groups_);
     pool_owner_ = ::getpid();
@@ -226,15 +271,28 @@ void Batch::step() {
     return;
   }
   for (std::size_t group = 0; group < groups_; ++group) step_async(group);
-  for (std::size_t group = 0; group < groups_; ++group) wait(group);
+  std::exception_ptr error;
+  for (std::size_t group = 0; group < groups_; ++group) {
+    try {
+      wait(group);
+    } catch (...) {  // the other groups still have to be waited for
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
 }
 
 void Batch::step_async(std::size_t group) {
+  ThreadPool& threads = pool();
   jobs_[group]->begin();
-  pool().submit(*jobs_[group]);
+  threads.submit(*jobs_[group]);
+  in_flight_[group] = 1;
 }
 
 void Batch::wait(std::size_t group) {
+  if (forked()) leave_threads_to_parent();
+  if (!in_flight_[group]) return;
+  in_flight_[group] = 0;
   if (threads_ > 1) jobs_[group]->work(threads_ - 1);
   jobs_[group]->wait();
 }

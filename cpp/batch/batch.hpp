@@ -43,6 +43,7 @@ struct WorldFailure {
 class Batch {
  public:
   Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups);
+  ~Batch();
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
@@ -60,7 +61,8 @@ class Batch {
 
   void step();                         // all worlds, and returns when they are done
   void step_async(std::size_t group);  // returns at once
-  void wait(std::size_t group);        // helps until the group is done
+  // Helps until the group has stepped. In a process forked meanwhile its worlds have failed instead.
+  void wait(std::size_t group);
 
   // Episodes that ended, and worlds that failed, since the last call; in world order, of one group or of all.
   std::vector<EpisodeSummary> take_ended(std::optional<std::size_t> group = std::nullopt);
@@ -98,7 +100,11 @@ class Batch {
   void run_one_step(std::size_t world, const World* next_world);
   void turn_over(std::size_t world);
   void use_huge_pages() const;
+  void prepare(std::size_t world);
+  void make_jobs();
   ThreadPool& pool();
+  bool forked() const;  // whether this process is a child of the one whose threads the pool's are
+  void leave_threads_to_parent();
 
   std::shared_ptr<const Game> game_;
   std::vector<Slot> slots_;
@@ -108,6 +114,7 @@ class Batch {
   std::size_t begun_worlds_ = 0;
   std::atomic<std::size_t> untaken_{0};     // summaries and failures that nobody has taken: spares a look at every world
   std::vector<std::unique_ptr<Job>> jobs_;  // by group
+  std::vector<std::uint8_t> in_flight_;     // by group: step_async was called, wait not yet
   std::unique_ptr<ThreadPool> pool_;        // after the jobs: its threads end before them
   pid_t pool_owner_ = 0;  // the process whose threads the pool's are
 };

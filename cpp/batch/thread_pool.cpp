@@ -1,6 +1,10 @@
 #include "batch/thread_pool.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
 
 namespace metta {
 
@@ -60,7 +64,12 @@ std::size_t Job::run_share(Share& share) {
     const std::size_t first = share.next.fetch_add(run_length_, std::memory_order_acq_rel);
     if (first >= share.end) break;
     const std::size_t end = std::min(first + run_length_, share.end);
-    task_(first, end);
+    try {
+      task_(first, end);
+    } catch (...) {  // nothing may leave a thread, and the other items still have to be done
+      const std::lock_guard lock(error_mutex_);
+      if (!error_) error_ = std::current_exception();
+    }
     finished += end - first;
   }
   return finished;
@@ -69,9 +78,10 @@ std::size_t Job::run_share(Share& share) {
 void Job::wait() {
   for (;;) {
     const int done = done_.load(std::memory_order_acquire);
-    if (done == static_cast<int>(count_)) return;
+    if (done == static_cast<int>(count_)) break;
     wait_for_change(done_, done);
   }
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 bool Job::taken() const {
@@ -81,10 +91,19 @@ bool Job::taken() const {
 
 ThreadPool::ThreadPool(std::size_t threads, std::size_t most_jobs) {
   jobs_.reserve(most_jobs);
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this, i] { run(i); });
+  try {
+    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this, i] { run(i); });
+  } catch (const std::system_error& error) {
+    const std::string started = std::to_string(threads_.size());
+    stop();
+    throw std::runtime_error("num_threads: only " + started + " of " + std::to_string(threads) +
+                             " threads could be started (" + error.what() + ")");
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stopping_ = true;
   submissions_.fetch_add(1);
   submissions_.notify_all();
@@ -109,9 +128,10 @@ Job* ThreadPool::open_job() {
 void ThreadPool::run(std::size_t participant) {
   for (;;) {
     const int seen = submissions_.load(std::memory_order_acquire);
-    if (stopping_) return;
     if (Job* job = open_job()) {
       job->work(participant);
+    } else if (stopping_) {
+      return;
     } else {
       wait_for_change(submissions_, seen);
     }

@@ -33,9 +33,22 @@ T* array_data(const pybind11::array& array, const char* name, const std::vector<
     for (std::size_t i = 0; i < shape.size(); ++i) expected += (i ? ", " : "") + std::to_string(shape[i]);
     throw py::value_error(std::string(name) + " has shape " + shape_text(array) + ", expected (" + expected + ")");
   }
+  if (!(array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_)) {
+    throw py::value_error(std::string(name) + " is not aligned");
+  }
   if (!(array.flags() & py::array::c_style)) throw py::value_error(std::string(name) + " must be C-contiguous");
   if (writable && !array.writeable()) throw py::value_error(std::string(name) + " is read-only");
   return static_cast<T*>(const_cast<void*>(array.data()));
+}
+
+// As array_data, null for None. TypeError for anything but an array: what would be made of it would not live on.
+template <typename T>
+T* optional_array_data(const pybind11::object& array, const char* name, const std::vector<std::size_t>& shape) {
+  if (array.is_none()) return nullptr;
+  if (!pybind11::isinstance<pybind11::array>(array)) {
+    throw pybind11::type_error(std::string(name) + " must be a numpy array or None");
+  }
+  return array_data<T>(pybind11::reinterpret_borrow<pybind11::array>(array), name, shape, false);
 }
 
 // A compiled map from int16 [height, width]. Raises ValueError for cell kinds that the game does not have.

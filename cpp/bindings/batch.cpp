@@ -1,6 +1,8 @@
 // Many worlds over one set of buffers: checks, GIL, and what ended episodes leave behind. No logic.
 #include "batch/batch.hpp"
 
+#include <algorithm>
+
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -37,6 +39,32 @@ py::dict summary_dict(const EpisodeSummary& summary, const Game& game) {
   return result;
 }
 
+// What a group's worlds are being used for. Read and written under the GIL only.
+enum class Use : std::uint8_t {
+  idle,
+  stepping,  // between step_async and wait they belong to the batch's threads
+  held,      // a call that has released the GIL is at work on them
+};
+
+// Marks groups as held for as long as it lives.
+class Hold {
+ public:
+  Hold(std::vector<Use>& use, std::size_t first, std::size_t end) : use_(use), first_(first), end_(end) {
+    mark(Use::held);
+  }
+  ~Hold() { mark(Use::idle); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+ private:
+  void mark(Use as) const {
+    std::fill(use_.begin() + static_cast<std::ptrdiff_t>(first_), use_.begin() + static_cast<std::ptrdiff_t>(end_), as);
+  }
+  std::vector<Use>& use_;
+  std::size_t first_;
+  std::size_t end_;
+};
+
 class PyBatch {
  public:
   PyBatch(const CompiledGame& game, std::size_t worlds, std::size_t threads, std::size_t groups)
@@ -47,7 +75,8 @@ class PyBatch {
 
   void attach(const py::array& observations, const py::array& rewards, const py::array& terminals,
               const py::array& truncations, const py::array& actions, const py::object& vibe_actions) {
-    require_idle();
+    // Worlds keep pointers into the arrays that they began with.
+    if (!kept_.is_none()) throw py::value_error("buffers are attached already");
     const std::size_t rows = batch_.num_worlds() * game_->num_agents;
     Buffers buffers;
     buffers.observations =
@@ -56,9 +85,7 @@ class PyBatch {
     buffers.terminals = array_data<bool>(terminals, "terminals", {rows}, true);
     buffers.truncations = array_data<bool>(truncations, "truncations", {rows}, true);
     buffers.actions = array_data<std::int32_t>(actions, "actions", {rows}, false);
-    buffers.vibe_actions = vibe_actions.is_none()
-                               ? nullptr
-                               : array_data<std::int32_t>(vibe_actions.cast<py::array>(), "vibe_actions", {rows}, false);
+    buffers.vibe_actions = optional_array_data<std::int32_t>(vibe_actions, "vibe_actions", {rows});
     kept_ = py::make_tuple(observations, rewards, terminals, truncations, actions, vibe_actions);
     batch_.attach(buffers);
   }
@@ -66,6 +93,8 @@ class PyBatch {
   void begin_episode(std::size_t world, const CompiledMap& map, std::uint32_t seed) {
     check_episode(world, map);
     require_idle(world);
+    const std::size_t group = group_of(world);
+    const Hold hold(use_, group, group + 1);
     const py::gil_scoped_release release;
     batch_.begin_episode(world, map.map, seed);
   }
@@ -89,6 +118,7 @@ class PyBatch {
     require_idle();
     require_attached();
     {
+      const Hold hold(use_, 0, use_.size());
       const py::gil_scoped_release release;
       batch_.step();
     }
@@ -97,23 +127,29 @@ class PyBatch {
   void step_async(std::size_t group) {
     check_group(group);
     require_attached();
-    if (stepping_[group]) throw py::value_error("group " + std::to_string(group) + " is stepping already");
-    stepping_[group] = true;
+    if (use_[group] != Use::idle) throw py::value_error("group " + std::to_string(group) + " is stepping already");
     batch_.step_async(group);
+    use_[group] = Use::stepping;
   }
   void wait(std::size_t group) {
     check_group(group);
-    if (!stepping_[group]) throw py::value_error("group " + std::to_string(group) + " is not stepping");
+    if (use_[group] == Use::held) throw_held(group);
+    if (use_[group] == Use::idle) throw py::value_error("group " + std::to_string(group) + " is not stepping");
     {
+      const Hold hold(use_, group, group + 1);
       const py::gil_scoped_release release;
       batch_.wait(group);
     }
-    stepping_[group] = false;
     raise_failures(group);
   }
 
   py::list take_ended(const std::optional<std::size_t>& group) {
-    if (group) check_group(*group);
+    if (group) {
+      check_group(*group);
+      require_idle_group(*group);
+    } else {
+      require_idle();
+    }
     py::list ended;
     for (const EpisodeSummary& summary : batch_.take_ended(group)) ended.append(summary_dict(summary, *game_));
     return ended;
@@ -129,13 +165,16 @@ class PyBatch {
     const std::vector<float>& rewards = begun_world(world).episode_rewards;
     return py::array_t<float>(static_cast<py::ssize_t>(rewards.size()), rewards.data());
   }
+  // Waits for what is stepping. What became of it is not reported.
   void close() {
-    for (std::size_t group = 0; group < batch_.num_groups(); ++group) {
-      if (stepping_[group]) batch_.wait(group);
-      stepping_[group] = false;
+    for (std::size_t group = 0; group < use_.size(); ++group) {
+      if (use_[group] == Use::held) throw_held(group);
+      if (use_[group] == Use::idle) continue;
+      const Hold hold(use_, group, group + 1);
+      const py::gil_scoped_release release;
+      batch_.wait(group);
     }
   }
-  ~PyBatch() { close(); }
 
   std::size_t num_worlds() const { return batch_.num_worlds(); }
   std::pair<std::size_t, std::size_t> group_worlds(std::size_t group) const {
@@ -162,17 +201,22 @@ class PyBatch {
   void require_attached() const {
     if (kept_.is_none()) throw py::value_error("attach buffers first");
   }
-  // Between step_async and wait the worlds of that group belong to the threads.
-  void require_idle() const {
-    for (std::size_t group = 0; group < batch_.num_groups(); ++group) {
-      if (stepping_[group]) throw py::value_error("group " + std::to_string(group) + " is stepping: wait for it first");
-    }
+  std::size_t group_of(std::size_t world) const {
+    std::size_t group = 0;
+    while (world >= batch_.first_world(group + 1)) ++group;
+    return group;
   }
-  void require_idle(std::size_t world) const {
-    for (std::size_t group = 0; group < batch_.num_groups(); ++group) {
-      if (!stepping_[group] || world < batch_.first_world(group) || world >= batch_.first_world(group + 1)) continue;
-      throw py::value_error("group " + std::to_string(group) + " is stepping: wait for it first");
-    }
+  [[noreturn]] static void throw_held(std::size_t group) {
+    throw py::value_error("group " + std::to_string(group) + " is in use by another thread");
+  }
+  void require_idle_group(std::size_t group) const {
+    if (use_[group] == Use::held) throw_held(group);
+    if (use_[group] == Use::idle) return;
+    throw py::value_error("group " + std::to_string(group) + " is stepping: wait for it first");
+  }
+  void require_idle(std::size_t world) const { require_idle_group(group_of(world)); }
+  void require_idle() const {
+    for (std::size_t group = 0; group < use_.size(); ++group) require_idle_group(group);
   }
   void raise_failures(const std::optional<std::size_t>& group = std::nullopt) {
     const std::vector<WorldFailure> failures = batch_.take_failures(group);
@@ -188,9 +232,10 @@ class PyBatch {
   }
 
   std::shared_ptr<const Game> game_;
+  // The caller's arrays. Before the batch: they have to outlive its threads, which write to them until it is gone.
+  py::object kept_ = py::none();
   Batch batch_;
-  std::vector<bool> stepping_ = std::vector<bool>(batch_.num_groups());
-  py::object kept_ = py::none();  // keeps the caller's arrays alive while worlds write to them
+  std::vector<Use> use_ = std::vector<Use>(batch_.num_groups(), Use::idle);
 };
 
 }  // namespace
@@ -207,7 +252,7 @@ void register_batch(py::module_& m) {
       .def("attach", &PyBatch::attach, py::arg("observations"), py::arg("rewards"), py::arg("terminals"),
            py::arg("truncations"), py::arg("actions"), py::arg("vibe_actions"),
            "Rows of all worlds, one after the other; vibe_actions may be None. Raises TypeError or ValueError for a\n"
-           "wrong array.")
+           "wrong array, ValueError when arrays are attached already.")
       .def("begin_episode", &PyBatch::begin_episode, py::arg("world"), py::arg("map"), py::arg("seed"))
       .def("set_next_episode", &PyBatch::set_next_episode, py::arg("world"), py::arg("map"), py::arg("seed"),
            "The episode that the world begins in the step that ends the running one.")

@@ -14,7 +14,10 @@ namespace {
 // `noconvert` keeps pybind11 from copying a wrong dtype into a temporary, whose result would be lost.
 using FloatRows = py::array_t<float, py::array::c_style>;
 
-void require_shape(const FloatRows& array, const char* name, py::ssize_t rows, py::ssize_t horizon) {
+void require_rows(const FloatRows& array, const char* name, py::ssize_t rows, py::ssize_t horizon) {
+  if (!(array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_)) {
+    throw py::value_error("compute_advantages: " + std::string(name) + " is not aligned");
+  }
   if (array.ndim() != 2 || array.shape(0) != rows || array.shape(1) != horizon) {
     std::string got = "(";
     for (py::ssize_t i = 0; i < array.ndim(); ++i) got += (i ? ", " : "") + std::to_string(array.shape(i));
@@ -29,10 +32,11 @@ void compute_advantages(const FloatRows& values, const FloatRows& rewards, const
   if (values.ndim() != 2) throw py::value_error("compute_advantages: values must be 2-D [rows, horizon]");
   const py::ssize_t rows = values.shape(0);
   const py::ssize_t horizon = values.shape(1);
-  require_shape(rewards, "rewards", rows, horizon);
-  require_shape(dones, "dones", rows, horizon);
-  require_shape(importance_ratios, "importance_ratios", rows, horizon);
-  require_shape(advantages, "advantages", rows, horizon);
+  require_rows(values, "values", rows, horizon);
+  require_rows(rewards, "rewards", rows, horizon);
+  require_rows(dones, "dones", rows, horizon);
+  require_rows(importance_ratios, "importance_ratios", rows, horizon);
+  require_rows(advantages, "advantages", rows, horizon);
   float* out = advantages.mutable_data();
   py::gil_scoped_release release;
   kernels::compute_advantages(values.data(), rewards.data(), dones.data(), importance_ratios.data(), out,

@@ -42,6 +42,7 @@ class PyWorld {
 
   void attach(const py::array& observations, const py::array& rewards, const py::array& terminals,
               const py::array& truncations) {
+    require_idle();
     const std::size_t agents = world_.game->num_agents;
     Buffers buffers;
     buffers.observations =
@@ -54,12 +55,11 @@ class PyWorld {
   }
 
   void step(const py::array& actions, const py::object& vibe_actions) {
+    require_idle();
     if (world_.buffers.observations == nullptr) throw py::value_error("attach buffers before the first step");
     const std::size_t agents = world_.game->num_agents;
     world_.buffers.actions = array_data<std::int32_t>(actions, "actions", {agents}, false);
-    world_.buffers.vibe_actions =
-        vibe_actions.is_none() ? nullptr
-                               : array_data<std::int32_t>(vibe_actions.cast<py::array>(), "vibe_actions", {agents}, false);
+    world_.buffers.vibe_actions = optional_array_data<std::int32_t>(vibe_actions, "vibe_actions", {agents});
     guarded([&] {
       py::gil_scoped_release release;
       step_world(world_);
@@ -67,15 +67,16 @@ class PyWorld {
   }
 
   py::array_t<bool> action_success() const {
-    const auto agents = static_cast<py::ssize_t>(world_.action_success.size());
-    return py::array_t<bool>(agents, reinterpret_cast<const bool*>(world_.action_success.data()));
+    const std::vector<std::uint8_t>& success = world().action_success;
+    return py::array_t<bool>(static_cast<py::ssize_t>(success.size()), reinterpret_cast<const bool*>(success.data()));
   }
   py::array_t<float> episode_rewards() const {
-    const auto agents = static_cast<py::ssize_t>(world_.episode_rewards.size());
-    return py::array_t<float>(agents, world_.episode_rewards.data());
+    const std::vector<float>& rewards = world().episode_rewards;
+    return py::array_t<float>(static_cast<py::ssize_t>(rewards.size()), rewards.data());
   }
 
   void set_inventory_of(std::uint32_t agent, const std::vector<std::pair<ResourceId, Quantity>>& amounts) {
+    require_idle();
     if (agent >= world_.game->num_agents) throw py::index_error("no agent " + std::to_string(agent));
     std::vector<ResourceId> keys;
     for (const auto& entry : amounts) {
@@ -93,24 +94,35 @@ class PyWorld {
     guarded([&] { set_inventory(world_, world_.agents[agent].object, ordered); });
   }
 
-  const World& world() const { return world_; }
+  const World& world() const {
+    require_idle();
+    return world_;
+  }
 
  private:
+  // The GIL is released while the world steps: other threads may call meanwhile.
+  void require_idle() const {
+    if (stepping_) throw py::value_error("another thread is stepping this world");
+  }
   // A rule that broke leaves the step half done: nothing more may be asked of this world than what it holds.
   template <typename Work>
   void guarded(const Work& work) {
     if (failed_) throw WorldError("this world stopped at an earlier error");
+    stepping_ = true;
     try {
       work();
     } catch (...) {
       failed_ = true;
+      stepping_ = false;
       throw;
     }
+    stepping_ = false;
   }
 
   World world_;
   py::object kept_;  // keeps the caller's arrays alive while the world writes to them
   bool failed_ = false;
+  bool stepping_ = false;
 };
 
 }  // namespace

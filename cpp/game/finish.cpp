@@ -74,6 +74,7 @@ class Validator {
     check_objects();
     check_rules();
     check_observation();
+    check_statistics();
   }
 
  private:
@@ -140,6 +141,7 @@ class Validator {
           break;
         case MutationKind::set_game_value:
           index(mutation.value, game_.values, "value");
+          changed_statistic(game_.values[static_cast<std::size_t>(mutation.value)]);
           index(mutation.source, game_.values, "source");
           break;
         case MutationKind::add_tag:
@@ -181,6 +183,12 @@ class Validator {
       resource(game_.resource_deltas[i].resource, "resource");
       optional_index(game_.resource_deltas[i].transfer_stat, game_.game_stat_names, "transfer_stat");
     }
+  }
+
+  // What update_value adds to: nothing for the inventory of an agent.
+  void changed_statistic(const Value& value) const {
+    if (value.kind == ValueKind::inventory && value.scope == Scope::agent) return;
+    index(value.stat, value.scope == Scope::game ? game_.game_stat_names : game_.agent_stat_names, "value");
   }
 
   void check_queries() {
@@ -328,7 +336,33 @@ class Validator {
     for (const ObservedValue& entry : observation.values) index(entry.value, game_.values, "values");
     require(observation.inventory_features.size() == game_.num_resources() * observation.inventory_digits,
             "inventory_features");
-    require(observation.num_tokens > 0, "num_tokens");
+    std::uint64_t holds = 1;  // the largest amount that fits the digits, plus one
+    for (std::uint32_t digit = 0; digit < observation.inventory_digits && holds <= kMaxQuantity; ++digit) {
+      holds *= observation.token_value_base;
+    }
+    require(holds > kMaxQuantity, "inventory_digits");
+  }
+
+  void check_statistics() {
+    const AgentStatIds& agent = game_.agent_stats;
+    at("agent_stats", 0);
+    for (const StatId id : {agent.noop_success, agent.move_success, agent.move_failed, agent.vibe_success,
+                            agent.action_failed, agent.invalid_index, agent.max_steps_without_motion, agent.visited,
+                            agent.unique_visited, agent.max_distance, agent.swap, agent.death}) {
+      index(id, game_.agent_stat_names, "id");
+    }
+    const GameStatIds& game = game_.game_stats;
+    at("game_stats", 0);
+    for (const StatId id : {game.tokens_written, game.tokens_dropped, game.tokens_free_space}) {
+      index(id, game_.game_stat_names, "id");
+    }
+    for (std::size_t i = 0; i < game_.resource_stats.size(); ++i) {
+      const ResourceStats& stats = game_.resource_stats[i];
+      at("resource_stats", i);
+      for (const StatId id : {stats.amount, stats.gained, stats.lost, stats.deposited}) {
+        index(id, game_.agent_stat_names, "id");
+      }
+    }
   }
 
   const Game& game_;

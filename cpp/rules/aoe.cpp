@@ -6,6 +6,7 @@
 #include "rules/filters.hpp"
 #include "rules/inventory.hpp"
 #include "rules/mutations.hpp"
+#include "rules/numbers.hpp"
 
 namespace metta {
 
@@ -39,7 +40,7 @@ void for_each_cell_around(const World& world, Location centre, std::int64_t radi
 void apply_presence(World& world, const AoeConfig& aoe, ObjectIndex agent, std::int32_t sign) {
   for (std::uint32_t i = 0; i < aoe.presence_deltas.count; ++i) {
     const ResourceDelta& presence = world.game->resource_deltas[aoe.presence_deltas.first + i];
-    update_inventory(world, agent, presence.resource, sign * presence.delta);
+    update_inventory(world, agent, presence.resource, wrapping_multiply(sign, presence.delta));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "game/types.hpp"
+#include "rules/numbers.hpp"
 
 namespace metta {
 
@@ -18,7 +19,7 @@ struct DeferredDeltas {
   void add(ResourceId resource, std::int32_t delta) {
     for (Sum& sum : sums) {
       if (sum.resource == resource) {
-        sum.delta += delta;
+        sum.delta = wrapping_add(sum.delta, delta);
         return;
       }
     }

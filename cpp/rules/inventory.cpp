@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "rules/numbers.hpp"
+
 namespace metta {
 
 namespace {
@@ -43,7 +45,7 @@ std::int32_t effective_limit(const World& world, ObjectIndex object, std::uint8_
   const LimitGroup& limit = world.config_of(object).inventory.groups[group];
   std::int32_t capacity = 0;
   for (const LimitModifier& modifier : limit.modifiers) {
-    capacity += std::int32_t{world.amount(object, modifier.resource)} * modifier.bonus;
+    capacity = wrapping_add(capacity, wrapping_multiply(world.amount(object, modifier.resource), modifier.bonus));
   }
   return std::clamp(std::min(limit.max, std::max(limit.base, capacity)), 0, kMaxQuantity);
 }
@@ -66,9 +68,7 @@ std::int32_t update_inventory(World& world, ObjectIndex object, ResourceId item,
     const std::int32_t others = std::max(0, std::int32_t{inventory.total(group)} - old);
     maximum = std::max(0, effective_limit(world, object, group) - others);
   }
-  // The published engine adds in 32 bits and lets it wrap.
-  const auto wanted = static_cast<std::int32_t>(static_cast<std::uint32_t>(old) + static_cast<std::uint32_t>(delta));
-  const std::int32_t amount = std::clamp(wanted, 0, maximum);
+  const std::int32_t amount = std::clamp(wrapping_add(old, delta), 0, maximum);
   const std::int32_t change = amount - old;
   const std::uint32_t buckets = inventory.buckets();
   inventory.store(item, static_cast<Quantity>(amount));

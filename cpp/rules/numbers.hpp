@@ -18,4 +18,12 @@ inline std::uint32_t truncate_to_uint32(float x) {
   return static_cast<std::uint32_t>(static_cast<std::int64_t>(x));
 }
 
+// Sum and product modulo 2^32, as the published engine's machine code has them.
+inline std::int32_t wrapping_add(std::int32_t a, std::int32_t b) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
+}
+inline std::int32_t wrapping_multiply(std::int32_t a, std::int32_t b) {
+  return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) * static_cast<std::uint32_t>(b));
+}
+
 }  // namespace metta

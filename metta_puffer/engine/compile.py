@@ -204,6 +204,10 @@ def _actions(game: GameConfig, names: Names) -> list[Any]:
     """The engine's action table: noop and moves stay in it even when disabled."""
     _check_action_resources(game, names)
     move, change_vibe = game.actions.move, game.actions.change_vibe
+    for i, direction in enumerate(move.allowed_directions):
+        if direction not in ORIENTATIONS:
+            known = ", ".join(ORIENTATIONS)
+            raise KeyError(f"game.actions.move.allowed_directions[{i}]: {direction!r} is not one of {known}")
     actions = [fill(_engine.Action(), "game.actions.noop", {"kind": _engine.ActionKind.noop})]
     actions += [
         fill(

@@ -98,7 +98,7 @@ class HandlerCompiler(RuleCompiler):
             self._new_mutation(
                 "resource_delta",
                 f"{path}.deltas.{name}",
-                entity=entity(config.target),
+                entity=entity(config.target, path),
                 resource=self._known_resource(name, f"{path}.deltas"),
                 amount=delta,
             )
@@ -110,8 +110,8 @@ class HandlerCompiler(RuleCompiler):
             self._new_mutation(
                 "resource_transfer",
                 f"{path}.resources.{name}",
-                entity=entity(config.from_target),
-                destination=entity(config.to_target),
+                entity=entity(config.from_target, path),
+                destination=entity(config.to_target, path),
                 resource=self._known_resource(name, f"{path}.resources"),
                 amount=amount,
                 remove_source_when_empty=config.remove_source_when_empty,
@@ -124,19 +124,21 @@ class HandlerCompiler(RuleCompiler):
         if config.limit_name not in limits:
             raise ValueError(f"{path}.limit_name: unknown limit {config.limit_name!r}; agents have {list(limits)}")
         resources = append(self.tables.resource_lists, limits[config.limit_name])
-        return [self._new_mutation("clear_inventory", path, entity=entity(config.target), resources=resources)]
+        return [self._new_mutation("clear_inventory", path, entity=entity(config.target, path), resources=resources)]
 
     def _mutation_attack(self, _config: Any, _path: str) -> list[Any]:
         return []  # the published engine drops it
 
     def _mutation_stats(self, config: Any, path: str) -> list[Any]:
+        if str(config.target) not in ("agent", "game"):
+            raise ValueError(f"{path}.target: there is no tracker {config.target!r}, only agent and game")
         in_game = str(config.target) == "game"
         stats = self.names.game_stats if in_game else self.names.agent_stats
         return [
             self._new_mutation(
                 "set_stat",
                 path,
-                entity=entity(config.entity),
+                entity=entity(config.entity, path),
                 scope=_engine.Scope.game if in_game else _engine.Scope.agent,
                 stat=stats.slot(config.stat),
                 source=self.value(config.source, f"{path}.source"),
@@ -150,19 +152,19 @@ class HandlerCompiler(RuleCompiler):
 
     def _mutation_add_tag(self, config: Any, path: str) -> list[Any]:
         tag = self._known_tag(config.tag, path)
-        return [self._new_mutation("add_tag", path, entity=entity(config.target), tag=tag)]
+        return [self._new_mutation("add_tag", path, entity=entity(config.target, path), tag=tag)]
 
     def _mutation_remove_tag(self, config: Any, path: str) -> list[Any]:
         tag = self._known_tag(config.tag, path)
-        return [self._new_mutation("remove_tag", path, entity=entity(config.target), tag=tag)]
+        return [self._new_mutation("remove_tag", path, entity=entity(config.target, path), tag=tag)]
 
     def _mutation_remove_tags_with_prefix(self, config: Any, path: str) -> list[Any]:
         tags = append(self.tables.tag_lists, self.names.tags_with_prefix(config.prefix))
-        return [self._new_mutation("remove_tags", path, entity=entity(config.target), tags=tags)]
+        return [self._new_mutation("remove_tags", path, entity=entity(config.target, path), tags=tags)]
 
     def _mutation_change_vibe(self, config: Any, path: str) -> list[Any]:
         vibe = self.names.vibes.get(config.vibe_name, 0)
-        return [self._new_mutation("change_vibe", path, entity=entity(config.target), vibe=vibe)]
+        return [self._new_mutation("change_vibe", path, entity=entity(config.target, path), vibe=vibe)]
 
     def _mutation_set_game_value(self, config: Any, path: str) -> list[Any]:
         source = val(config.delta) if config.source is None else config.source
@@ -170,7 +172,7 @@ class HandlerCompiler(RuleCompiler):
             self._new_mutation(
                 "set_game_value",
                 path,
-                entity=entity(config.target),
+                entity=entity(config.target, path),
                 value=self.value(config.value, f"{path}.value"),
                 source=self.value(source, f"{path}.source"),
             )
@@ -201,13 +203,13 @@ class HandlerCompiler(RuleCompiler):
                 query=query,
                 deltas=append(self.tables.resource_deltas, deltas),
                 has_source=config.source is not None,
-                entity=entity(config.source),
+                entity=entity("actor" if config.source is None else config.source, path),
             )
         ]
 
     def _mutation_query_place_adjacent(self, config: Any, path: str) -> list[Any]:
         query = self.query(config.query, f"{path}.query")
-        return [self._new_mutation("query_place_adjacent", path, entity=entity(config.target), query=query)]
+        return [self._new_mutation("query_place_adjacent", path, entity=entity(config.target, path), query=query)]
 
     def _mutation_relocate(self, _config: Any, path: str) -> list[Any]:
         return [self._new_mutation("relocate", path)]
@@ -238,5 +240,7 @@ class HandlerCompiler(RuleCompiler):
         ]
 
     def _mutation_set_relative_target(self, config: Any, path: str) -> list[Any]:
+        if config.direction not in ORIENTATIONS:
+            raise KeyError(f"{path}.direction: {config.direction!r} is not one of {', '.join(ORIENTATIONS)}")
         orientation = ORIENTATIONS[config.direction]
         return [self._new_mutation("set_relative_target", path, orientation=orientation, distance=config.distance)]

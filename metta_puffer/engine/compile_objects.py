@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mettagrid.config.game_value import StatValue
 from mettagrid.config.mettagrid_config import AgentConfig, GameConfig, GridObjectConfig, InventoryConfig, WallConfig
 from mettagrid.config.tag import typeTag
 
@@ -143,6 +144,7 @@ class ObjectCompiler:
                 {"value": handlers.value(entry.reward, f"{path}.rewards.{name}.reward"), "per_tick": entry.per_tick},
             )
             for name, entry in config.rewards.items()
+            if not (isinstance(entry.reward, StatValue) and entry.reward.name == "")  # pays nothing, counts nothing
         ]
         stats = [
             fill(

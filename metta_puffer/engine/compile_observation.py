@@ -11,6 +11,7 @@ from metta_puffer.engine.compile_rules import ABSENT, RuleCompiler
 from metta_puffer.engine.errors import UnsupportedGame
 
 MAX_WINDOW = 15
+MAX_TOKENS = 2**20  # 157 cells of a 15x15 window, 256 tags and 255 resources of 16 digits each: never more
 MAX_QUANTITY = 65535
 FIXED_FEATURES = (
     "agent:group",
@@ -63,10 +64,12 @@ def feature_ids(game: GameConfig) -> dict[str, int]:
 def compile_observation(game: GameConfig, rules: RuleCompiler) -> Any:
     """The ObservationConfig of a game.
 
-    RuntimeError for windows above 15x15 (as the published engine), UnsupportedGame where that engine reads or writes
-    out of bounds: even windows, and a clamped radius together with territory tokens.
+    As the published engine: RuntimeError for windows above 15x15, TypeError for numbers outside their type's range,
+    ValueError or ZeroDivisionError for a base that is none. UnsupportedGame where that engine reads or writes out of
+    bounds (even windows, and a clamped radius together with territory tokens) or takes all memory.
     """
     obs = game.obs
+    _check_tokens(game)
     _check_window(game)
     digits = quantity_digits(obs.token_value_base)
     ids = feature_ids(game)
@@ -107,8 +110,28 @@ def compile_observation(game: GameConfig, rules: RuleCompiler) -> Any:
     )
 
 
+def _check_tokens(game: GameConfig) -> None:
+    base, num_tokens = game.obs.token_value_base, game.obs.num_tokens
+    if base < 1:
+        raise ValueError(f"game.obs.token_value_base = {base} is not a base: math domain error")
+    if base == 1:
+        raise ZeroDivisionError("game.obs.token_value_base = 1 is not a base: float division by zero")
+    if base ** quantity_digits(base) <= MAX_QUANTITY:
+        raise UnsupportedGame("game.obs.token_value_base", f"amounts up to {MAX_QUANTITY} do not fit base {base}")
+    _check_range("num_tokens", num_tokens, 2**32 - 1)
+    if num_tokens > MAX_TOKENS:
+        raise UnsupportedGame("game.obs.num_tokens", f"{num_tokens} is more than a window can hold: {MAX_TOKENS}")
+
+
+def _check_range(name: str, value: int, highest: int) -> None:
+    if not 0 <= value <= highest:
+        raise TypeError(f"game.obs.{name} = {value} is not in 0..{highest}")
+
+
 def _check_window(game: GameConfig) -> None:
     obs = game.obs
+    _check_range("width", obs.width, 255)
+    _check_range("height", obs.height, 255)
     if obs.width > MAX_WINDOW or obs.height > MAX_WINDOW:
         raise RuntimeError(f"Observation window size ({obs.width}x{obs.height}) exceeds maximum packable size")
     for name, size in (("width", obs.width), ("height", obs.height)):
@@ -119,11 +142,6 @@ def _check_window(game: GameConfig) -> None:
             "game.obs.observation_radius_value",
             "a clamped radius together with territory tokens corrupts the published engine's memory",
         )
-    base = obs.token_value_base
-    if base < 2 or base ** quantity_digits(base) <= MAX_QUANTITY:
-        raise UnsupportedGame("game.obs.token_value_base", f"amounts up to {MAX_QUANTITY} do not fit base {base}")
-    if obs.num_tokens < 1:
-        raise UnsupportedGame("game.obs.num_tokens", f"{obs.num_tokens} is not positive")
 
 
 def _feature_record(ids: dict[str, int], game: GameConfig) -> Any:

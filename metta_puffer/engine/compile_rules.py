@@ -50,8 +50,12 @@ def append(table: list[Any], entries: Sequence[Any]) -> Range:
     return first, len(entries)
 
 
-def entity(target: Any) -> _engine.Entity:
-    return _engine.Entity.actor if str(target) == "actor" else _engine.Entity.target
+def entity(target: Any, path: str) -> _engine.Entity:
+    """ValueError for what is neither actor nor target."""
+    known = {"actor": _engine.Entity.actor, "target": _engine.Entity.target}
+    if str(target) not in known:
+        raise ValueError(f"{path}: there is no entity {str(target)!r}, only actor and target")
+    return known[str(target)]
 
 
 class RuleCompiler:
@@ -104,14 +108,14 @@ class RuleCompiler:
         if config.vibe not in self.names.vibes:
             return []
         vibe = self.names.vibes[config.vibe]
-        return [self._new_filter(_engine.FilterKind.vibe, path, entity=entity(config.target), vibe=vibe)]
+        return [self._new_filter(_engine.FilterKind.vibe, path, entity=entity(config.target, path), vibe=vibe)]
 
     def _filter_resource(self, config: Any, path: str) -> list[Any]:
         return [
             self._new_filter(
                 _engine.FilterKind.resource,
                 f"{path}.resources.{name}",
-                entity=entity(config.target),
+                entity=entity(config.target, path),
                 resource=self.names.resources[name],
                 amount=amount,
             )
@@ -129,7 +133,7 @@ class RuleCompiler:
 
     def _any_tag(self, target: Any, tags: list[int], path: str) -> Any:
         kind = _engine.FilterKind.any_tag
-        return self._new_filter(kind, path, entity=entity(target), tag_set=self._add_tag_set(tags))
+        return self._new_filter(kind, path, entity=entity(target, path), tag_set=self._add_tag_set(tags))
 
     def _filter_shared_tag_prefix(self, config: Any, path: str) -> list[Any]:
         tags = self._prefixed(config.tag_prefix, path)
@@ -146,7 +150,7 @@ class RuleCompiler:
         return tags
 
     def _filter_max_distance(self, config: Any, path: str) -> list[Any]:
-        fields: dict[str, Any] = {"entity": entity(config.target), "radius": config.radius}
+        fields: dict[str, Any] = {"entity": entity(config.target, path), "radius": config.radius}
         kind = _engine.FilterKind.distance_to_actor
         if config.query is not None:
             kind = _engine.FilterKind.distance_to_query
@@ -158,7 +162,7 @@ class RuleCompiler:
             self._new_filter(
                 _engine.FilterKind.game_value,
                 path,
-                entity=entity(config.target),
+                entity=entity(config.target, path),
                 value=self.value(config.value, f"{path}.value"),
                 threshold=self.number_or_value(config.min, f"{path}.min"),
             )
@@ -276,7 +280,7 @@ class RuleCompiler:
         return len(self.tables.values) - 1
 
     def _value_InventoryValue(self, config: Any, path: str) -> int:
-        fields = self._scope(config.scope)
+        fields = self._scope(config.scope, path)
         if config.scope == Scope.GAME:  # read when there is no actor
             fields["stat"] = self.names.game_stats.slot(f"{config.item}.amount")
         resource = self.names.resource(config.item, f"{path}.item")
@@ -285,9 +289,11 @@ class RuleCompiler:
     def _value_StatValue(self, config: Any, path: str) -> int:
         stats = self.names.game_stats if config.scope == Scope.GAME else self.names.agent_stats
         stat = stats.slot(config.name)
-        return self._add_value(path, _engine.ValueKind.stat, stat=stat, **self._scope(config.scope))
+        return self._add_value(path, _engine.ValueKind.stat, stat=stat, **self._scope(config.scope, path))
 
-    def _scope(self, scope: Any) -> dict[str, Any]:
+    def _scope(self, scope: Any, path: str) -> dict[str, Any]:
+        if scope not in (Scope.AGENT, Scope.GAME):
+            raise KeyError(f"{path}.scope: there is no scope {scope!r}, only agent and game")
         return {"scope": _engine.Scope.game if scope == Scope.GAME else _engine.Scope.agent}
 
     def _value_ConstValue(self, config: Any, path: str) -> int:

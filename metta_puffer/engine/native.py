@@ -64,7 +64,7 @@ class NativeWorld:
         return {record["id"]: published_record(record, self._game) for record in self._world.object_records()}
 
     def close(self) -> None:
-        del self._world
+        self._world = None
 
 
 class NativeBatch:

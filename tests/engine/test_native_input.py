@@ -55,8 +55,7 @@ def test_actions_out_of_range_are_counted(config: MettaGridConfig) -> None:
     [
         (lambda game: setattr(game.obs, "width", 8), "game.obs.width"),
         (lambda game: setattr(game.obs, "height", 0), "game.obs.height"),
-        (lambda game: setattr(game.obs, "num_tokens", 0), "game.obs.num_tokens"),
-        (lambda game: setattr(game.obs, "token_value_base", 1), "game.obs.token_value_base"),
+        (lambda game: setattr(game.obs, "num_tokens", 2**20 + 1), "game.obs.num_tokens"),
     ],
 )
 def test_configs_that_corrupt_the_published_engine(

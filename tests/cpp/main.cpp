@@ -1,0 +1,47 @@
+// Runs the tests named on the command line, or all of them; exit status 1 when one fails. `--list` names them.
+#include <cstring>
+#include <exception>
+#include <iostream>
+#include <utility>
+
+#include "check.hpp"
+
+int main(int argc, char** argv) {
+  using namespace metta::tests;
+  const std::pair<const char*, void (*)()> tests[] = {
+      {"offsets", test_offsets},
+      {"line_of_sight", test_line_of_sight},
+      {"visible_rows", test_visible_rows},
+      {"columns", test_columns},
+      {"token_writer", test_token_writer},
+      {"inventory_order", test_inventory_order},
+      {"hash_order", test_hash_order},
+      {"random_stream", test_random_stream},
+      {"shuffle", test_shuffle},
+      {"territory", test_territory},
+      {"jobs", test_jobs},
+      {"failing_jobs", test_failing_jobs},
+      {"refused_threads", test_refused_threads},
+  };
+  const bool list = argc == 2 && std::strcmp(argv[1], "--list") == 0;
+  int run = 0;
+  int failed = 0;
+  for (const auto& [name, test] : tests) {
+    if (list) {
+      std::cout << name << "\n";
+      continue;
+    }
+    bool wanted = argc == 1;
+    for (int i = 1; i < argc; ++i) wanted = wanted || std::strcmp(argv[i], name) == 0;
+    if (!wanted) continue;
+    ++run;
+    try {
+      test();
+    } catch (const std::exception& error) {
+      ++failed;
+      std::cout << name << ": " << error.what() << "\n";
+    }
+  }
+  if (!list) std::cout << run << " run, " << failed << " failed\n";
+  return failed > 0 || (run == 0 && !list) ? 1 : 0;
+}
