@@ -49,13 +49,14 @@ sanitize: sanitize-address sanitize-thread
 sanitize-address: sanitizer-build-address
 	LD_PRELOAD="$(call RUNTIME,asan)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 OMP_NUM_THREADS=1 \
 	  build/sanitize-address/bin/python -m pytest --timeout 0 -m "not long" \
-	  tests/cpp tests/test_kernels.py tests/engine tests/parity
+	  tests/cpp tests/test_kernels.py tests/engine tests/parity --ignore tests/engine/test_allocations.py
 
 # What runs on threads. A forked child may start threads again (its parent's are gone), which TSan allows only while
 # their ids are new: in one test they are not.
 sanitize-thread: sanitizer-build-thread
 	LD_PRELOAD="$(call RUNTIME,tsan)" TSAN_OPTIONS="die_after_fork=0 exitcode=66" OMP_NUM_THREADS=1 \
 	  build/sanitize-thread/bin/python -m pytest --timeout 0 -m "not long" tests/cpp tests/engine tests/test_env.py \
+	  --ignore tests/engine/test_allocations.py \
 	  --deselect tests/engine/test_lifetimes.py::test_a_child_forked_amid_a_step_is_told
 
 # Without build isolation, whose paths change from build to build, only what changed is compiled.

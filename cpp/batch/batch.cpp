@@ -57,34 +57,36 @@ void summarise(const World& world, EpisodeSummary& summary) {
 Batch::Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups)
     : game_(std::move(game)),
       slots_(worlds),
-      threads_(std::clamp<std::size_t>(threads, 1, std::max<std::size_t>(1, worlds))),  // more would have nothing to do
+      threads_(std::min(threads, worlds)),  // more would have nothing to do
       groups_(groups),
-      stepping_(groups, false) {
+      in_flight_(groups) {
   for (std::size_t world = 0; world < worlds; ++world) prepare(world);
-  for (std::size_t group = 0; group < groups; ++group) jobs_.push_back(new_job(group));
+  make_jobs();
 }
 
 Batch::~Batch() {
   if (forked()) leave_threads_to_parent();
 }
 
-// Takes the memory that the episodes' ends need.
-void Batch::prepare(std::size_t index) {
-  Slot& slot = slots_[index];
-  slot.summary.world = static_cast<std::uint32_t>(index);
-  slot.summary.rewards.resize(game_->num_agents);
-  slot.summary.agent_stat_sums.resize(game_->agent_stat_names.size());
-  slot.summary.agent_stat_seen.resize(game_->agent_stat_names.size());
-  slot.summary.game_stats.resize(game_->game_stat_names.size());
-  slot.summary.game_stat_seen.resize(game_->game_stat_names.size());
-  slot.last_rewards.resize(game_->num_agents);
+// What the end of an episode fills has its size from the start.
+void Batch::prepare(std::size_t world) {
+  EpisodeSummary& summary = slots_[world].summary;
+  summary.world = static_cast<std::uint32_t>(world);
+  summary.rewards.resize(game_->num_agents);
+  summary.agent_stat_sums.resize(game_->agent_stat_names.size());
+  summary.agent_stat_seen.resize(game_->agent_stat_names.size());
+  summary.game_stats.resize(game_->game_stat_names.size());
+  summary.game_stat_seen.resize(game_->game_stat_names.size());
+  slots_[world].last_rewards.resize(game_->num_agents);
 }
 
-std::unique_ptr<Job> Batch::new_job(std::size_t group) {
-  const std::size_t first = first_world(group);
-  return std::make_unique<Job>(
-      first_world(group + 1) - first, threads_,
-      [this, first](std::size_t from, std::size_t to) { step_slots(first + from, first + to); });
+void Batch::make_jobs() {
+  for (std::size_t group = 0; group < groups_; ++group) {
+    const std::size_t first = first_world(group);
+    jobs_.push_back(std::make_unique<Job>(
+        first_world(group + 1) - first, threads_,
+        [this, first](std::size_t from, std::size_t to) { step_slots(first + from, first + to); }));
+  }
 }
 
 Buffers Batch::rows_of(std::size_t world) const {
@@ -220,19 +222,27 @@ void Batch::step_slot(std::size_t index, const World* next_world) {
   }
 }
 
+void Batch::step_slots(std::size_t first, std::size_t end) {
+  for (std::size_t world = first; world < end; ++world) {
+    if (world + kFieldsAhead < end) prefetch_fields(slots_[world + kFieldsAhead].world);
+    if (world + kAgentsAhead < end) prefetch_agents(slots_[world + kAgentsAhead].world);
+    step_slot(world, world + 1 < end ? &slots_[world + 1].world : nullptr);
+  }
+}
+
 bool Batch::forked() const { return pool_ && pool_owner_ != ::getpid(); }
 
 // The pool's threads did not come along, its locks are as they happened to be, and what a thread was changing stands
 // half changed: all of that is left alone for good.
 void Batch::leave_threads_to_parent() {
   static_cast<void>(pool_.release());
+  static_cast<void>(new std::vector<std::unique_ptr<Job>>(std::move(jobs_)));
+  jobs_.clear();
+  make_jobs();
   for (std::size_t group = 0; group < groups_; ++group) {
-    if (!stepping_[group]) continue;
-    stepping_[group] = false;
-    static_cast<void>(jobs_[group].release());
-    jobs_[group] = new_job(group);
+    if (!in_flight_[group]) continue;
+    in_flight_[group] = 0;
     for (std::size_t world = first_world(group); world < first_world(group + 1); ++world) {
-      untaken_ -= slots_[world].ended + slots_[world].failure.has_value();
       static_cast<void>(new Slot(std::move(slots_[world])));
       Slot failed;
       slots_[world] = std::move(failed);
@@ -241,14 +251,6 @@ void Batch::leave_threads_to_parent() {
                                            "was stepping when this process was forked from the one that stepped it"};
       ++untaken_;
     }
-  }
-}
-
-void Batch::step_slots(std::size_t first, std::size_t end) {
-  for (std::size_t world = first; world < end; ++world) {
-    if (world + kFieldsAhead < end) prefetch_fields(slots_[world + kFieldsAhead].world);
-    if (world + kAgentsAhead < end) prefetch_agents(slots_[world + kAgentsAhead].world);
-    step_slot(world, world + 1 < end ? &slots_[world + 1].world : nullptr);
   }
 }
 
@@ -281,17 +283,17 @@ void Batch::step() {
 }
 
 void Batch::step_async(std::size_t group) {
-  ThreadPool& threads = pool();  // first: the system may refuse it
+  ThreadPool& threads = pool();
   jobs_[group]->begin();
-  stepping_[group] = true;
   threads.submit(*jobs_[group]);
+  in_flight_[group] = 1;
 }
 
 void Batch::wait(std::size_t group) {
   if (forked()) leave_threads_to_parent();
-  if (!stepping_[group]) return;
+  if (!in_flight_[group]) return;
+  in_flight_[group] = 0;
   if (threads_ > 1) jobs_[group]->work(threads_ - 1);
-  stepping_[group] = false;
   jobs_[group]->wait();
 }
 

@@ -101,7 +101,7 @@ class Batch {
   void turn_over(std::size_t world);
   void use_huge_pages() const;
   void prepare(std::size_t world);
-  std::unique_ptr<Job> new_job(std::size_t group);
+  void make_jobs();
   ThreadPool& pool();
   bool forked() const;  // whether this process is a child of the one whose threads the pool's are
   void leave_threads_to_parent();
@@ -114,7 +114,7 @@ class Batch {
   std::size_t begun_worlds_ = 0;
   std::atomic<std::size_t> untaken_{0};     // summaries and failures that nobody has taken: spares a look at every world
   std::vector<std::unique_ptr<Job>> jobs_;  // by group
-  std::vector<bool> stepping_;              // by group: begun and not waited for
+  std::vector<std::uint8_t> in_flight_;     // by group: step_async was called, wait not yet
   std::unique_ptr<ThreadPool> pool_;        // after the jobs: its threads end before them
   pid_t pool_owner_ = 0;  // the process whose threads the pool's are
 };

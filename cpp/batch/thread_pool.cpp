@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 
 namespace metta {
 
@@ -43,7 +44,6 @@ Job::Job(std::size_t count, std::size_t participants, std::function<void(std::si
 
 // A thread may still be looking for free items in the round before: it finds those of this one, which is as good.
 void Job::begin() {
-  error_ = nullptr;
   done_.store(0, std::memory_order_relaxed);
   for (std::size_t i = 0; i < shares_.size(); ++i) shares_[i].next.store(first_of(i), std::memory_order_release);
 }
@@ -66,8 +66,8 @@ std::size_t Job::run_share(Share& share) {
     const std::size_t end = std::min(first + run_length_, share.end);
     try {
       task_(first, end);
-    } catch (...) {  // nothing may leave a thread, and the items after these still have to be done
-      const std::lock_guard lock(mutex_);
+    } catch (...) {  // nothing may leave a thread, and the other items still have to be done
+      const std::lock_guard lock(error_mutex_);
       if (!error_) error_ = std::current_exception();
     }
     finished += end - first;
@@ -81,7 +81,7 @@ void Job::wait() {
     if (done == static_cast<int>(count_)) break;
     wait_for_change(done_, done);
   }
-  if (error_) std::rethrow_exception(error_);
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
 bool Job::taken() const {
@@ -128,9 +128,10 @@ Job* ThreadPool::open_job() {
 void ThreadPool::run(std::size_t participant) {
   for (;;) {
     const int seen = submissions_.load(std::memory_order_acquire);
-    if (stopping_) return;
     if (Job* job = open_job()) {
       job->work(participant);
+    } else if (stopping_) {
+      return;
     } else {
       wait_for_change(submissions_, seen);
     }

@@ -14,15 +14,16 @@ namespace metta {
 
 // `task(first, end)` over the items of [0, count) in small runs, on up to `participants` threads. Every participant
 // has a share of neighbouring items that it begins with, the same in every round, so that what an item works on stays
-// in the cache of one core; whoever is done helps the others. Memory for all rounds is taken once.
+// in the cache of one core; whoever is done helps the others. Memory for all rounds is taken once. What a task throws
+// ends that run of items; the others are done all the same.
 class Job {
  public:
   Job(std::size_t count, std::size_t participants, std::function<void(std::size_t, std::size_t)> task);
 
-  void begin();                        // makes all items of a new round free to take
-  void work(std::size_t participant);  // runs items until none is free
-  void wait();                         // until all items of this round are done; rethrows what the first failed run threw
-  bool taken() const;                  // no item is free
+  void begin();                         // makes all items of a new round free to take
+  void work(std::size_t participant);   // runs items until none is free
+  void wait();                          // until all items of this round are done; rethrows what a task threw
+  bool taken() const;                   // no item is free
 
  private:
   // On cache lines of its own, because its participant writes to it all the time.
@@ -40,16 +41,16 @@ class Job {
   std::size_t run_length_;
   std::function<void(std::size_t, std::size_t)> task_;
   std::vector<Share> shares_;
-  std::mutex mutex_;  // of error_
-  std::exception_ptr error_;
+  std::mutex error_mutex_;
+  std::exception_ptr error_;  // the first of this round
   alignas(64) std::atomic<int> done_{0};
 };
 
 class ThreadPool {
  public:
-  // `most_jobs`: submitted at one time. Raises std::runtime_error when the system refuses a thread.
+  // `most_jobs`: submitted at one time. std::runtime_error when the system refuses a thread.
   ThreadPool(std::size_t threads, std::size_t most_jobs);
-  ~ThreadPool();
+  ~ThreadPool();  // finishes what it was given
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
@@ -58,8 +59,8 @@ class ThreadPool {
 
  private:
   void run(std::size_t participant);
-  void stop();
   Job* open_job();
+  void stop();
 
   std::mutex mutex_;
   std::vector<Job*> jobs_;            // in the order they were submitted; those without free items are dropped on sight

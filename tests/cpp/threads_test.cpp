@@ -11,61 +11,62 @@
 
 namespace metta::tests {
 
-namespace {
-
-void run(ThreadPool& pool, Job& job) {
-  job.begin();
-  pool.submit(job);
-}
-
-}  // namespace
-
 void test_jobs() {
-  constexpr int kJobs = 3;
-  constexpr int kRounds = 20;
   for (const std::size_t threads : {1, 2, 5}) {
     for (const std::size_t count : {1, 2, 7, 1000}) {
       std::vector<std::atomic<int>> done(count);
-      const auto count_each = [&done](std::size_t first, std::size_t end) {
+      const auto each = [&done](std::size_t first, std::size_t end) {
         for (std::size_t item = first; item < end; ++item) ++done[item];
       };
       std::vector<std::unique_ptr<Job>> jobs;
-      for (int i = 0; i < kJobs; ++i) jobs.push_back(std::make_unique<Job>(count, threads, count_each));
-      ThreadPool pool(threads, kJobs);
-      for (int round = 1; round <= kRounds; ++round) {  // the same jobs again and again
-        for (const auto& job : jobs) run(pool, *job);
-        for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {  // waited for in the other order, with and without help
-          if (round % 2 == 0) (*job)->work(threads - 1);
-          (*job)->wait();
-          CHECK((*job)->taken());
+      for (int i = 0; i < 3; ++i) jobs.push_back(std::make_unique<Job>(count, threads + 1, each));
+      ThreadPool pool(threads, jobs.size());
+      for (int round = 1; round <= 50; ++round) {
+        for (const auto& job : jobs) {
+          job->begin();
+          pool.submit(*job);
         }
-        for (const std::atomic<int>& times : done) CHECK(times == kJobs * round);
+        for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {  // in the other order, every other one helped
+          if (round % 2 == 0) (*job)->work(threads);
+          (*job)->wait();
+        }
+        for (const std::atomic<int>& times : done) CHECK(times == 3 * round);
       }
     }
   }
+  std::atomic<int> done{0};
+  Job last(200, 2, [&done](std::size_t first, std::size_t end) { done += static_cast<int>(end - first); });
+  {
+    ThreadPool pool(2, 1);
+    last.begin();
+    pool.submit(last);
+  }
+  CHECK(done == 200, "a pool finishes what it was given before it goes");
 }
 
 void test_failing_jobs() {
-  std::atomic<int> done{0};
-  bool fails = true;
-  Job job(100, 2, [&done, &fails](std::size_t first, std::size_t end) {
-    done += static_cast<int>(end - first);
-    if (fails && first % 4 == 0) throw std::runtime_error("items from " + std::to_string(first));
+  std::atomic<int> runs{0};
+  std::atomic<bool> fails{true};
+  Job failing(100, 2, [&](std::size_t first, std::size_t) {
+    ++runs;
+    if (fails && first % 10 < 5) throw std::runtime_error("task " + std::to_string(first));
   });
   ThreadPool pool(2, 1);
+  failing.begin();
+  pool.submit(failing);
   std::string text;
-  run(pool, job);
   try {
-    job.wait();
+    failing.wait();
   } catch (const std::runtime_error& error) {
     text = error.what();
   }
-  CHECK(text.starts_with("items from "), text);
-  CHECK(done == 100, "the items after failed ones are done as well");
+  CHECK(text.starts_with("task "), text);
+  const int all = runs;
   fails = false;
-  run(pool, job);
-  job.wait();  // throws nothing: the failure belonged to the round before
-  CHECK(done == 200, "the threads go on");
+  failing.begin();
+  pool.submit(failing);
+  failing.wait();
+  CHECK(runs == 2 * all, "the items after a failed run are done as well, and the threads go on");
 }
 
 void test_refused_threads() {
