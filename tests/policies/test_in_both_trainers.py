@@ -8,6 +8,7 @@ import torch
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.native.trainer import NativeTrainer, train
 from metta_puffer.policies import POLICIES
+from metta_puffer.puffer.checkpoints import save_checkpoint
 from metta_puffer.puffer.contained import autocast_restored
 from metta_puffer.puffer.ranks import Ranks
 from metta_puffer.puffer.trainer import open_trainer
@@ -88,7 +89,7 @@ def test_each_trainer_begins_with_the_others_weights(name: str, tmp_path: Path) 
     )
     env = RecallEnv(64, 5, window=WINDOWS.get(name, WINDOW))
     with autocast_restored("cpu"), open_trainer(theirs, env, seed=5, ranks=Ranks()) as trainer:
-        model = trainer.save_checkpoint()
+        model = save_checkpoint(trainer, theirs, None)
     again = plan.model_copy(update={"run_dir": str(tmp_path / "again"), "initial_policy": model, "seed": 6})
     second = NativeTrainer(again, ListSink(), recall_env)
     second.close()
