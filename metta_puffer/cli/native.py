@@ -7,6 +7,7 @@ import argparse
 import logging
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from metta_puffer.config.loading import CONFIGS, load_native
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.config.resolver import resolve_native
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError, did_you_mean
-from metta_puffer.native.run_folder import RUNS, fetch, working_folder
+from metta_puffer.native.run_folder import CHECKPOINTS, RUNS, fetch, working_folder
 from metta_puffer.tracking.jsonl import METRICS_FILE, PLAN_FILE, JsonlSink
 from metta_puffer.tracking.multi import MultiSink
 from metta_puffer.tracking.schema import MetricSink
@@ -119,7 +120,8 @@ def _train(arguments: argparse.Namespace) -> int:
         f"{result.gradient_updates:,} gradient updates in {result.wall_seconds:.1f} s; checkpoint {result.checkpoint}"
     )
     if result.status == "interrupted":
-        print(f"resume with: metta-native train --config {arguments.config} --run-dir {location} --resume")
+        words = ["--config", arguments.config, "--run-dir", location, "--resume", *arguments.overrides]
+        print(f"resume with: metta-native train {shlex.join(words + ['--wandb'] * arguments.wandb)}")
         return EXIT_INTERRUPTED
     return 0
 
@@ -160,7 +162,9 @@ def _claim(location: str, run_dir: Path, plan: RunPlan, *, resume: bool) -> None
     """Makes the run folder and writes the plan into it, and into the place behind its URI, from where a run to be
     resumed is fetched. Raises UserError when either holds another run or is read-only."""
     kept = uris.join(location, PLAN_FILE)
-    started = (run_dir / PLAN_FILE).exists() or (plan.upload_to is not None and uris.is_file(kept))
+    # A folder that was deleted under its run has versions and no plan.
+    here = (run_dir / PLAN_FILE).exists() or any((run_dir / CHECKPOINTS).glob("v*"))
+    started = here or (plan.upload_to is not None and uris.is_file(kept))
     if started and not resume:
         raise UserError(
             "this run folder holds a run already", file=location, remedy="add --resume, or name a fresh --run-dir"

@@ -1,7 +1,9 @@
 """metta-native as a user meets it, on the real arena at a tiny size."""
 
 import json
+import shlex
 import shutil
+import signal
 import uuid
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import torch
 from metta_puffer import uris
 from metta_puffer.cli.native import main
 from metta_puffer.native import checkpoints
-from metta_puffer.tracking.jsonl import read_records
+from metta_puffer.tracking.jsonl import JsonlSink, read_records
+from metta_puffer.tracking.schema import MetricRecord
 from tests.small_disk import no_file_above
 
 TINY = """
@@ -135,6 +138,32 @@ def test_a_full_disk_is_one_message_and_status_1(
     error = capsys.readouterr().err
     assert "File too large" in error and "Newest checkpoint: none" in error and "Traceback" not in error
     assert main([*train, "--resume"]) == 0
+
+
+def test_the_command_to_resume_an_interrupted_run_has_its_settings(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupting(JsonlSink):
+        def log(self, record: MetricRecord) -> None:
+            super().log(record)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("metta_puffer.cli.native.JsonlSink", Interrupting)
+    settings = ["trainer.total_timesteps=192", "policy.name=small"]
+    assert main(["train", "--config", config, "--run-dir", str(tmp_path / "a run"), *settings]) == 130
+    shown = capsys.readouterr().out.splitlines()[-1].removeprefix("resume with: metta-native ")
+    monkeypatch.undo()
+    assert main(shlex.split(shown)) == 0
+    assert "finished: 192 agent-steps" in capsys.readouterr().out
+
+
+def test_a_run_whose_folder_was_deleted_under_it_can_be_resumed(config: str, tmp_path: Path) -> None:
+    train = ["train", "--config", config, "--run-dir", str(tmp_path / "run")]
+    assert main(train) == 0
+    (tmp_path / "run" / "plan.json").unlink()  # only what was written after the deletion is there
+    assert main(train) == 2
+    assert main([*train, "--resume"]) == 0
+    assert (tmp_path / "run" / "plan.json").exists()
 
 
 def test_a_used_or_unwritable_run_folder_is_refused(
