@@ -1,6 +1,7 @@
 """The audit as tables for a terminal of 80 columns."""
 
 import math
+import textwrap
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,13 @@ from metta_puffer.config.findings import Finding
 from metta_puffer.config.reconcile import Reconciled
 from metta_puffer.config.sides import Side
 
+# kind of a difference -> heading of its table
+DIFFERENCES = {
+    "setting": "setting",
+    "rule": "rule",
+    "quantity": "quantity",
+    "spelled out": "no difference, but only one spells it out",
+}
 MARK = {"error": "[bold red]error[/]", "warning": "[yellow]warning[/]", "note": "[dim]note[/]"}
 
 
@@ -30,14 +38,21 @@ def show(value: Any) -> str:
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def quantities_table(left: Side, right: Side) -> Table:
+def quantities_tables(left: Side, right: Side) -> list[Table]:
+    """One of a rank and, with several, one of all ranks, whose longer names would leave no room for the units."""
     names = quantity_names(left, right)
     names.sort(key=lambda name: name != "agents_per_env")  # the agent-count mismatch first
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("quantity")
-    table.add_column(left.name, justify="right")
-    table.add_column(right.name, justify="right")
-    table.add_column("unit", style="dim")
+    of_all = [name for name in names if name.endswith("_all_ranks")]
+    of_one = [name for name in names if name not in of_all]
+    return [_quantities_table(left, right, part) for part in (of_one, of_all) if part]
+
+
+def _quantities_table(left: Side, right: Side, names: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    table.add_column("quantity", no_wrap=True)
+    table.add_column(left.name, justify="right", no_wrap=True)
+    table.add_column(right.name, justify="right", no_wrap=True)
+    table.add_column("unit", style="dim", overflow="fold")
     for name in names:
         a, b = left.quantities.get(name), right.quantities.get(name)
         unit = (a or b).unit  # type: ignore[union-attr]
@@ -57,9 +72,15 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
     for finding in findings:
         head = f"{MARK[finding.severity]} {finding.side} [bold]{finding.id}[/]: {escape(finding.message)}"
         console.print(head, highlight=False)
-        console.print(f"  evidence: {finding.evidence}", highlight=False, markup=False)
-        console.print(f"  fix: {finding.fix}", highlight=False, markup=False)
+        for text in (f"evidence: {finding.evidence}", f"fix: {finding.fix}"):
+            console.print(_indented(text, console.width), highlight=False, markup=False, soft_wrap=True)
         console.print()
+
+
+def _indented(text: str, width: int) -> str:
+    return textwrap.fill(
+        text, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def print_audit(result: Audit, console: Console) -> None:
@@ -72,9 +93,11 @@ def print_audit(result: Audit, console: Console) -> None:
             highlight=False,
         )
         console.print()
-    console.print(quantities_table(*result.sides), highlight=False)
+    for table in quantities_tables(*result.sides):
+        console.print(table, highlight=False)
+        console.print()
     engines = ", ".join(f"{side.loaded.model.env.engine} ({side.name})" for side in result.sides)
-    console.print(f"\nengine: {engines}\n", highlight=False)
+    console.print(f"engine: {engines}\n", highlight=False)
     print_findings(result.findings, console)
     counts = {s: sum(f.severity == s for f in result.findings) for s in ("error", "warning", "note")}
     console.print(
@@ -147,12 +170,12 @@ def print_scale(sides: Sequence[Side], console: Console) -> None:
 def print_differences(left: Side, right: Side, found: Sequence[Difference], console: Console) -> None:
     console.print(f"A {escape(left.loaded.file)} [dim]({left.trainer})[/]", highlight=False)
     console.print(f"B {escape(right.loaded.file)} [dim]({right.trainer})[/]", highlight=False)
-    if not found:
+    if all(difference.kind == "spelled out" for difference in found):
         console.print("\nno difference")
-    for kind in ("setting", "rule", "quantity"):
+    for kind, heading in DIFFERENCES.items():
         rows = [difference for difference in found if difference.kind == kind]
         if rows:
-            table = _table((kind, "A", "B"), right=("A", "B"))
+            table = _table((heading, "A", "B"), right=("A", "B"))
             for row in rows:
                 table.add_row(row.name, escape(show(row.left)), escape(show(row.right)))
             console.print()

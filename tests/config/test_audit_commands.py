@@ -139,6 +139,36 @@ def test_diff_of_any_two_kinds(published: Published, capsys: pytest.CaptureFixtu
     assert "no difference" in capsys.readouterr().out
 
 
+def test_diff_tells_what_is_only_spelled_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path(OURS["native"]).read_text()
+    spelled = tmp_path / "spelled.yaml"
+    spelled.write_text(text.replace("name: small", "name: small\n  hidden_size: 64\n  conv_channels: 8"))
+    main(["diff", OURS["native"], str(spelled), "--format", "json"])
+    found = {d["name"]: (d["kind"], d["left"], d["right"]) for d in json.loads(capsys.readouterr().out)}
+    assert found["policy.hidden_size"] == ("spelled out", None, 64)
+    assert found["policy.conv_channels"] == ("setting", 16, 8)
+    spelled.write_text(text + "    norm_adv: true\n")  # the last section is trainer.ppo
+    assert main(["diff", str(spelled), OURS["native"]]) == 0
+    out = capsys.readouterr().out
+    assert "no difference\n" in out
+    assert re.search(r"trainer\.ppo\.norm_adv +True +-\n", out)
+
+
+def test_quantities_are_named_in_full_at_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    files = ["--puffer", str(CONFIGS / "puffer" / "metta.ini"), "--native", str(CONFIGS / "native" / "metta.yaml")]
+    main([*files, "--gpus", "8"])
+    out = capsys.readouterr().out
+    assert "…" not in out
+    assert max(len(line) for line in out.splitlines()) <= 80
+    main([*files, "--gpus", "8", "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    for name in {**found["puffer"], **found["native"]}:
+        assert re.search(rf"^{name} ", out, re.M)
+
+
 def test_pipeline_walks_every_stage(published: Published, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--puffer", published.metta_2025_09, "--native", published.trainer_2025_08, "--native-agents", "3"]
     main(["pipeline", *arguments, "--workers", "16"])
