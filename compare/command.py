@@ -161,6 +161,8 @@ def compare(options: argparse.Namespace, console: Console) -> int:
     if stop and stop.look.seeds < options.seeds:
         console.print(f"Decided after {stop.look.seeds} of at most {options.seeds} seeds an arm.", highlight=False)
     console.print(results.sentence, highlight=False, markup=False, soft_wrap=True)
+    for pair in results.controls:
+        console.print(f"Control: {results.control_sentence(*pair)}", highlight=False, markup=False, soft_wrap=True)
     for problem in results.problems:
         console.print(f"  - {problem}", highlight=False, markup=False, soft_wrap=True)
     if not completed:

@@ -11,12 +11,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from compare.arm_style import arm_style
 from compare.curves import AXES, SMOOTHING, Axis, align, curve, smoothed
 from compare.results import Results, RunResults
 
-# Okabe and Ito's palette: told apart by the colour-blind, and in print by the dashes.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-DASHES = ("-", "--", "-.", ":")
 BASELINE = "#555555"
 TITLES: dict[Axis, str] = {
     "agent_steps": "agent-steps collected",
@@ -53,7 +51,8 @@ def draw(results: Results, folder: Path) -> None:
 
 
 def _draw_arm(panel: Axes, axis: Axis, runs: list[RunResults], arm: str, index: int) -> None:
-    colour = COLOURS[index % len(COLOURS)]
+    style = arm_style(index)
+    colour = style.colour
     curves = [curve(smoothed(run.records), axis) for run in runs]
     for single in curves:
         panel.plot(single.x, single.y, color=colour, linewidth=0.7, alpha=0.45)
@@ -62,8 +61,8 @@ def _draw_arm(panel: Axes, axis: Axis, runs: list[RunResults], arm: str, index: 
     if not finished or not len(grid):
         return
     mean = rows.mean(axis=0)
-    style = DASHES[index % len(DASHES)]
-    panel.plot(grid, mean, color=colour, linewidth=2.2, linestyle=style, label=f"{arm} ({len(finished)} seeds)")
+    line = (0, style.dashes) if style.dashes else "-"
+    panel.plot(grid, mean, color=colour, linewidth=2.2, linestyle=line, label=f"{arm} ({len(finished)} seeds)")
     if len(finished) > 1:
         spread = np.std(rows, axis=0, ddof=1)
         panel.fill_between(grid, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)

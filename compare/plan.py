@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from compare.defaults import written_out
 from compare.rundir import Run
 from metta_puffer.config.audit import audit
 from metta_puffer.config.loading import load_native, load_puffer
@@ -16,6 +17,7 @@ from metta_puffer.errors import UserError
 
 RUNS_FOLDER = "runs"
 ARMS = ("puffer", "native")
+CONTROL_SUFFIX = "-again"  # of an arm that is another one with other seeds
 BudgetAxis = Literal["agent_steps", "gradient_updates", "wall_seconds"]
 BUDGETS: dict[BudgetAxis, str] = {
     "agent_steps": "--total-agent-steps",
@@ -52,7 +54,7 @@ def plan_runs(request: Request) -> list[Run]:
     for seed in range(request.seeds):
         runs += [_run(request, arm, arm, seed, machine) for arm in ARMS]
         if request.control is not None:
-            again = f"{request.control}-again"
+            again = request.control + CONTROL_SUFFIX
             runs.append(_run(request, again, request.control, request.seeds + seed, machine))
     return runs
 
@@ -123,8 +125,8 @@ class Difference:
 
 
 def differences(*plans: RunPlan) -> list[Difference]:
-    """What differs between arms, read from their plans."""
-    flats = [flat(plan) for plan in plans]
+    """What differs between arms, read from their plans. An option given at its default is one left out."""
+    flats = [flat(plan) for plan in written_out(*plans)]
     paths = dict.fromkeys(path for values in flats for path in values)
     found = (Difference(path, tuple(values.get(path) for values in flats)) for path in paths)
     return [difference for difference in found if any(value != difference.values[0] for value in difference.values)]
