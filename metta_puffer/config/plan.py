@@ -119,7 +119,7 @@ class SchedulePlan(Frozen):
     metric instead of time: `start` at `metric_start`, `end` at `metric_end`, after exponential smoothing.
     """
 
-    key: str  # optimizer.learning_rate, ppo.ent_coef, vtrace.vtrace_rho_clip, ...
+    key: str  # optimizer.learning_rate, ppo.ent_coef, vtrace.vtrace_rho_clip, losses.kickstarter.coef, ...
     kind: Literal["linear", "cosine", "sawtooth", "metric"]
     start: float
     end: float

@@ -21,7 +21,7 @@ from metta_puffer.native.initial_policy import InitialPolicy
 from metta_puffer.native.losses.registry import LossTerms
 from metta_puffer.native.losses.term import Context
 from metta_puffer.native.monitors import machine_values
-from metta_puffer.native.optimizers import build_optimizer, end_update, learning_rate, set_learning_rate
+from metta_puffer.native.optimizers import build_optimizer, end_update, learning_rate, set_numbers
 from metta_puffer.native.rollout import Collected, Rollout
 from metta_puffer.native.saving import Counters, Parts, Saving
 from metta_puffer.native.schedules import Schedules
@@ -186,10 +186,10 @@ class NativeTrainer:
         began = time.monotonic()
         before = self.counters
         now = self._rollout.plan = self._update.plan = self._schedules.at(before.agent_steps)
-        self.losses.begin(before.epoch, before.agent_steps)
+        self.losses.begin(before.epoch, before.agent_steps, now.losses)
         # The plan counts the epochs that one rank needs for the budget.
         rate = learning_rate(now.optimizer, before.epoch, math.ceil(now.batch.total_epochs / self._ranks.count))
-        set_learning_rate(self.optimizer, rate)
+        set_numbers(self.optimizer, now.optimizer, rate)
         try:
             self._check_weights()
             collected = self._rollout.collect(self._stopwatch)
