@@ -15,6 +15,7 @@ from rich_argparse import RichHelpFormatter
 from compare import rundir
 from compare.adding import added_runs, parse_addition, remember
 from compare.baseline import random_baseline
+from compare.evaluation import EPISODES, MARKS
 from compare.ladder import Ladder, plan_ladder
 from compare.launchers import Launcher, LocalLauncher, physical_cores
 from compare.plan import ARMS, RUNS_FOLDER, BudgetAxis, Request, audit_findings, plan_runs
@@ -74,10 +75,18 @@ def parser() -> argparse.ArgumentParser:
         "--engine", choices=("published", "native"), help="engine of both arms (default: as configured)"
     )
     result.add_argument(
-        "--evaluations", type=int, default=4, metavar="N", help="frozen policies a run that play held-out maps (4)"
+        "--evaluations",
+        type=int,
+        default=MARKS,
+        metavar="N",
+        help=f"frozen policies a run that play held-out maps ({MARKS})",
     )
     result.add_argument(
-        "--evaluation-episodes", type=int, default=4, metavar="N", help="episodes that each of them plays, twice (4)"
+        "--evaluation-episodes",
+        type=int,
+        default=EPISODES,
+        metavar="N",
+        help=f"episodes that each of them plays, twice ({EPISODES})",
     )
     result.add_argument(
         "--stop-when-decided", action="store_true", help="--seeds is the most; end early where a look at fewer decides"

@@ -1,9 +1,10 @@
 """Options that one plan leaves out and another gives at their default: no difference, though the plans look unequal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from metta_puffer.config.loss_options import OPTIONS
+from metta_puffer.config.open_options import POLICIES, env_options
 from metta_puffer.config.plan import LossTermPlan, RunPlan
 
 Options = dict[str, Any]
@@ -13,12 +14,11 @@ def written_out(*plans: RunPlan) -> list[RunPlan]:
     """The plans with every option of game, policy and losses in them, at its default where a plan leaves it out.
 
     Only where the plans do not agree on the options of one and the same thing: the others' defaults are not needed.
-    Raises UserError for a game or policy that does not exist.
     """
     changes: list[dict[str, Any]] = [{} for _ in plans]
     for section, name, options, defaults in (
-        ("env", "game", "game_options", _of_game),
-        ("policy", "name", "options", _of_policy),
+        ("env", "game", "game_options", env_options),
+        ("policy", "name", "options", _policy_options),
     ):
         parts = [getattr(plan, section) for plan in plans]
         for change, part, filled in zip(changes, parts, _filled(parts, name, options, defaults), strict=True):
@@ -28,7 +28,7 @@ def written_out(*plans: RunPlan) -> list[RunPlan]:
     return [plan.model_copy(update=change) for plan, change in zip(plans, changes, strict=True)]
 
 
-def _filled(parts: list[Any], name: str, options: str, defaults: Callable[[str], Options]) -> list[Options]:
+def _filled(parts: list[Any], name: str, options: str, defaults: Callable[[str], Mapping[str, Any]]) -> list[Options]:
     given = [getattr(part, options) for part in parts]
     names = [getattr(part, name) for part in parts]
     if all(one == given[0] for one in given) or len(set(names)) > 1:
@@ -36,18 +36,8 @@ def _filled(parts: list[Any], name: str, options: str, defaults: Callable[[str],
     return [{**defaults(names[0]), **one} for one in given]
 
 
-def _of_game(name: str) -> Options:
-    # Imported on use: games bring the engine's config language with them.
-    from metta_puffer.games import game_options
-
-    return game_options(name)
-
-
-def _of_policy(name: str) -> Options:
-    # Imported on use: policies bring torch with them.
-    from metta_puffer.policies.registry import policy_options
-
-    return policy_options(name)
+def _policy_options(name: str) -> Mapping[str, Any]:
+    return POLICIES.get(name, {})
 
 
 def _loss(loss: LossTermPlan) -> LossTermPlan:

@@ -46,6 +46,7 @@ NOT_SWITCHED = frozenset(
         "notes",
         "extra",
         "checkpoint_interval_epochs",
+        "checkpoint_interval_seconds",
         "checkpoint_keep",
         "checkpoint_on_failure",
         "upload_to",

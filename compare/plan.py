@@ -17,6 +17,7 @@ from metta_puffer.errors import UserError
 
 RUNS_FOLDER = "runs"
 ARMS = ("puffer", "native")
+CHECKPOINT_SECONDS = 300.0  # what a killed run loses at most, in seconds of training
 CONTROL_SUFFIX = "-again"  # of an arm that is another one with other seeds
 BudgetAxis = Literal["agent_steps", "gradient_updates", "wall_seconds"]
 BUDGETS: dict[BudgetAxis, str] = {
@@ -40,7 +41,8 @@ class Request:
     axis: BudgetAxis = "agent_steps"
     engine: EngineName | None = None  # None: as the configurations say
     control: str | None = None  # the arm that also runs against itself, as an arm of its own with other seeds
-    # Checkpoints a run, at equal shares of its budget; as configured where this is 0 or the budget one of seconds.
+    # Checkpoints a run at equal shares of its budget, to be evaluated; where this is 0, as configured. Others come
+    # between them every CHECKPOINT_SECONDS.
     marks: int = 0
 
 
@@ -69,12 +71,14 @@ def _run(request: Request, name: str, arm: str, seed: int, machine: Machine) -> 
         rounds = math.ceil(request.budget / batch.gradient_updates_per_epoch)
         total = rounds * batch.agent_steps_collected_per_epoch
     plan = resolve(path, _overrides(request, arm, seed, total), run_dir=run_dir, machine=machine)
+    changes: dict[str, Any] = {"checkpoint_interval_seconds": CHECKPOINT_SECONDS}
     if request.axis == "wall_seconds":
-        return Run(name, seed, plan.model_copy(update={"total_wall_seconds": request.budget}))
-    if request.marks:
-        interval = max(1, math.ceil(plan.batch.total_epochs / request.marks))
-        plan = plan.model_copy(update={"checkpoint_interval_epochs": interval})
-    return Run(name, seed, plan)
+        between_marks = request.budget / max(1, request.marks)
+        changes["total_wall_seconds"] = request.budget
+        changes["checkpoint_interval_seconds"] = between_marks / math.ceil(between_marks / CHECKPOINT_SECONDS)
+    elif request.marks:
+        changes["checkpoint_interval_epochs"] = max(1, math.ceil(plan.batch.total_epochs / request.marks))
+    return Run(name, seed, plan.model_copy(update=changes))
 
 
 def _overrides(request: Request, arm: str, seed: int, total: int | None = None) -> dict[str, Any]:

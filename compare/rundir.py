@@ -57,8 +57,8 @@ class Run:
 
 
 def plan_hash(plan: RunPlan) -> str:
-    """Equal for plans that train the same thing, wherever their run directories are."""
-    fields = plan.model_dump(mode="json", exclude={"run_dir"})
+    """Equal for plans that train the same thing, wherever their run directories are and however often they save."""
+    fields = plan.model_dump(mode="json", exclude={"run_dir", "checkpoint_interval_seconds"})
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 

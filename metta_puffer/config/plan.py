@@ -175,6 +175,8 @@ class RunPlan(Frozen):
     # Ends the run with the round in which this much time is over, before a resume included; None: no limit.
     total_wall_seconds: float | None = None
     checkpoint_interval_epochs: int
+    # Also after this much time without one, so that a killed run loses no more; None: by epochs alone.
+    checkpoint_interval_seconds: float | None = None
     checkpoint_keep: int | None = None  # newest versions that are kept; None keeps all
     # What becomes of a run that cannot write a checkpoint or its metrics.
     checkpoint_on_failure: Literal["continue", "stop"] = "continue"
@@ -183,3 +185,8 @@ class RunPlan(Frozen):
     notes: tuple[str, ...] = ()  # what the resolver changed or wants known; trainers print it at the start
     # Trainer-specific keys that change no size and no rule (dashboard, compile_mode, cpu_offload, ...).
     extra: dict[str, Any] = {}
+
+    def checkpoint_is_due(self, epoch: int, seconds_since_last: float) -> bool:
+        """After round `epoch`, so long after the last checkpoint (or the start)."""
+        limit = self.checkpoint_interval_seconds
+        return epoch % self.checkpoint_interval_epochs == 0 or (limit is not None and seconds_since_last >= limit)

@@ -72,7 +72,7 @@ class NativeTrainer:
         self.saving = Saving(plan, ranks)
         self.counters = Counters()
         self._started = time.monotonic()
-        self._wall_seconds_before = 0.0
+        self._wall_seconds_before = self._saved_seconds = 0.0
         self._stopwatch = Stopwatch()
         device = torch.device(plan.device)
 
@@ -140,7 +140,7 @@ class NativeTrainer:
         )
         if not fresh:
             self.counters = self.saving.put_back(self._parts)
-            self._wall_seconds_before = self.counters.wall_seconds
+            self._wall_seconds_before = self._saved_seconds = self.counters.wall_seconds
         elif ranks.first:
             record_initial_weights(self.policy, plan.run_dir)
 
@@ -151,7 +151,8 @@ class NativeTrainer:
             self.saving.put_back_rollout(self._rollout)
         while not self._finished() and not self._ranks.any(interrupted() or self.saving.failures.stop):
             self._one_epoch()
-            if self.counters.epoch % self.plan.checkpoint_interval_epochs == 0:
+            since_last = self.counters.wall_seconds - self._saved_seconds
+            if self._ranks.any(self.plan.checkpoint_is_due(self.counters.epoch, since_last)):
                 self.save()
         finished = self._finished()
         if self.saving.saved_epoch != self.counters.epoch:
@@ -170,6 +171,7 @@ class NativeTrainer:
     def save(self) -> None:
         """Writes a checkpoint of this moment, between two epochs."""
         self.saving.save(self._parts, dataclasses.replace(self.counters, wall_seconds=self._wall_seconds()))
+        self._saved_seconds = self.counters.wall_seconds
 
     def close(self) -> None:
         self._worlds.close()
