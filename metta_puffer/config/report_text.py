@@ -77,9 +77,10 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
         console.print()
 
 
-def _indented(text: str, width: int) -> str:
+def _indented(text: str, width: int, by: int = 2) -> str:
+    indent = " " * by
     return textwrap.fill(
-        text, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
 
 
@@ -119,13 +120,14 @@ def print_reconciled(result: Reconciled, files: Sequence[Path], console: Console
     for constraint in result.constraints:
         console.print(f"\n[yellow]not exactly possible[/]: {escape(constraint)}", highlight=False)
     for side in dict.fromkeys(change.side for change in result.changes):
-        table = _table(("key", "from", "to", "why"), right=("from", "to"))
-        for change in result.changes:
-            if change.side == side:
-                cells = (change.key, show(change.before), show(change.after), change.why)
-                table.add_row(*(escape(cell) for cell in cells))
-        console.print(f"\nwhat changed on the {side} side", highlight=False)
-        console.print(table, highlight=False)
+        changes = [change for change in result.changes if change.side == side]
+        console.print(f"\nwhat changed on the {side} side, and why", highlight=False)
+        for why in dict.fromkeys(change.why for change in changes):
+            console.print(f"  [dim]{escape(why)}[/]", highlight=False)
+            for change in changes:
+                if change.why == why:
+                    text = f"{change.key} = {show(change.after)} (was {show(change.before)})"
+                    console.print(_indented(text, console.width, 4), highlight=False, markup=False)
     if result.audit.mismatches:
         table = _table(("quantity", "puffer", "native", "unit"), right=("puffer", "native"))
         for mismatch in result.audit.mismatches:

@@ -67,6 +67,7 @@ def test_reconciled_pairs_match_and_train_as_they_are(
     for written, kept in ((puffer, pair.puffer), (native, pair.native)):
         # The sweep's search space comes from the default file and is not part of the pair.
         assert written.loaded.model.model_dump(exclude={"sweep"}) == kept.loaded.model.model_dump(exclude={"sweep"})
+        assert written.quantities.values_by_name() == kept.quantities.values_by_name()
         assert not written.loaded.unread
 
 
@@ -102,7 +103,10 @@ def test_unwritable_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "cannot be written" in capsys.readouterr().err
 
 
-def test_explain_shows_formula_inputs_and_their_lines(published: Published, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_shows_formula_inputs_and_their_lines(
+    published: Published, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     arguments = ["--puffer", published.metta_2025_08, "--native", published.trainer_2025_08, "--native-agents", "3"]
     main([*arguments, "--workers", "16", "--explain", "wasted_fraction"])
     text = capsys.readouterr().out
@@ -110,7 +114,8 @@ def test_explain_shows_formula_inputs_and_their_lines(published: Published, caps
     line = next(
         i for i, t in enumerate(Path(published.trainer_2025_08).read_text().split("\n"), 1) if "batch_size: 5" in t
     )
-    assert f"trainer.batch_size in {published.trainer_2025_08}:{line}" in text
+    assert f"trainer.batch_size in {published.trainer_2025_08}:{line}" in " ".join(text.split())
+    assert max(len(line) for line in text.splitlines() if "/" not in line) <= 80
     assert main([*arguments, "--explain", "wasted_fractoin"]) == 2
     assert "Did you mean 'wasted_fraction'" in capsys.readouterr().err
 
