@@ -28,7 +28,7 @@ POLICIES: dict[str, type[nn.Module]] = {
     "vit-small": VitSmallPolicy,
     "vit-tiny": VitTinyPolicy,
 }
-_GIVEN = {"self", "channels", "height", "width", "num_actions", "recurrent"}
+_GIVEN = {"self", "channels", "height", "width", "num_actions", "recurrent", "core"}
 _OF_ALL = {"window": 11, "value_quantiles": 1}  # options of every policy, with their defaults
 
 
