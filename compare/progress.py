@@ -15,6 +15,7 @@ from rich.table import Table
 from compare import rundir
 from compare.rundir import Run
 from compare.statistics import probability_of_improvement
+from metta_puffer.errors import UserError
 from metta_puffer.tracking.jsonl import RecordTail
 
 RATE_RECORDS = 8  # agent-steps per second are measured over this many records
@@ -63,7 +64,11 @@ class RunView:
         return f"{self.agent_steps:,} of {self._total:,} agent-steps"
 
     def poll(self) -> None:
-        for record in self._tail.poll():
+        try:
+            records = self._tail.poll()
+        except UserError:  # of this run alone; the results say what is wrong with it
+            return
+        for record in records:
             self.agent_steps, self.wall_seconds = record.agent_steps, record.wall_seconds
             self._moments.append((record.agent_steps, record.wall_seconds))
             if "score" in record.values:

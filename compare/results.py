@@ -324,7 +324,8 @@ class Results:
 def _problem(result: RunResults) -> str | None:
     name = result.run.run_id
     if result.status == "failed":
-        return f"{name} failed ({result.outcome.get('how')}); see {result.run.log}"
+        log = f"; see {result.run.log}" if result.run.log.exists() else ""
+        return f"{name} failed ({result.outcome.get('how')}){log}"
     if result.status != "finished":
         return f"{name} is not finished; --resume goes on with it"
     scored = [record.values["score"] for record in result.records if "score" in record.values]

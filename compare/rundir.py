@@ -26,6 +26,7 @@ RESULT_FILE = "result.json"
 FAILURE_FILE = "failure.json"
 LOG_FILE = "log.txt"
 LOCK_FILE = "lock"
+TAIL_LINES = 25  # of a log that a failure shows
 
 Status = Literal["finished", "failed", "partial", "waiting"]
 
@@ -160,9 +161,9 @@ def _reached_its_budget(run: Run) -> bool:
     return out_of_time or records[-1].agent_steps >= run.plan.batch.total_timesteps
 
 
-def log_tail(run: Run, lines: int = 25) -> str:
+def log_tail(run: Run) -> str:
     try:
-        return "\n".join(run.log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(run.log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
     except FileNotFoundError:
         return "(it printed nothing)"
 

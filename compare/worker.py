@@ -10,6 +10,7 @@ import platform
 import signal
 import sys
 import time
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 
@@ -106,9 +107,18 @@ def main() -> int:
         return work(arguments.run_dir, arguments)
     except UserError as error:
         print(error, file=sys.stderr)
-        return EXIT_UNUSABLE_INPUT
+        status, said = EXIT_UNUSABLE_INPUT, str(error)
     except KeyboardInterrupt:
         return EXIT_STOPPED
+    except Exception:
+        said = traceback.format_exc()
+        print(said, file=sys.stderr)
+        status = 1
+    if arguments.parent is None and (arguments.run_dir / rundir.RUN_FILE).exists():
+        # Nobody watches: the comparison that is made later must know.
+        tail = "\n".join(said.splitlines()[-rundir.TAIL_LINES :])
+        rundir.write_json(arguments.run_dir / rundir.FAILURE_FILE, {"how": f"exit status {status}", "log_tail": tail})
+    return status
 
 
 if __name__ == "__main__":

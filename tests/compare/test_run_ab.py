@@ -150,6 +150,37 @@ def test_a_scheduler_may_start_the_workers(tmp_path, fake):
     assert status == EXIT_UNUSABLE_INPUT and "no URI scheme" in errors
 
 
+def test_a_damaged_run_is_reported_and_the_rest_goes_on(tmp_path, fake):
+    arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", tmp_path / "out"]
+    assert fake(*arguments)[0] == 0
+    metrics = tmp_path / "out/runs/native-seed0/metrics.jsonl"
+    lines = metrics.read_text().splitlines()
+    metrics.write_text("\n".join(["{broken", *lines[1:]]) + "\n")
+    status, said, _ = fake(*["2" if value == 1 else value for value in arguments], "--resume")
+    assert status == command.EXIT_INCOMPLETE
+    assert "native-seed0 failed" in said and "not a metrics record" in said and "native-seed1: finished" in said
+    assert "1 of 2 of native gave no full curve" in said
+
+
+def test_a_database_that_another_program_holds_costs_the_database_alone(tmp_path, fake):
+    out = tmp_path / "out"
+    arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", out]
+    out.mkdir()
+    hold = "import duckdb, sys, time; held = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(600)"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(out / "results.duckdb")], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "open\n"
+        status, _, errors = fake(*arguments, "--resume")
+        other.kill()
+    assert status == EXIT_UNUSABLE_INPUT and "close other programs" in errors
+    assert (out / "report.html").exists() and summary(out)["completeness"]["finished"] == 2
+    status, said, _ = fake(*arguments, "--resume")
+    assert status == 0 and "started" not in said
+    with open_store(out / "results.duckdb", read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+
+
 def test_runs_that_shared_cores_are_said_to(tmp_path, fake, monkeypatch):
     for name, jobs, cores in (("shared", 3, 2), ("own", 2, 2)):
         out = tmp_path / name
@@ -171,7 +202,9 @@ def test_runs_that_shared_cores_are_said_to(tmp_path, fake, monkeypatch):
 def test_a_control_runs_an_arm_against_itself(tmp_path, fake):
     out = tmp_path / "out"
     arguments = [*write_configs(tmp_path), "--seeds", 3, "--total-agent-steps", 320, "--out", out]
-    assert fake(*arguments, "--aa", "puffer")[0] == 0
+    status, said, _ = fake(*arguments, "--aa", "puffer")
+    assert status == 0 and "Control: It finds no difference, as it should" in said
+    assert "Control: an arm against itself" in (out / "report.html").read_text()
     found = summary(out)
     assert [run["seed"] for run in found["arms"]["puffer-again"]["runs"]] == [3, 4, 5]
     control = next(pair for pair in found["other_verdicts"] if (pair["a"], pair["b"]) == ("puffer", "puffer-again"))
