@@ -33,16 +33,22 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 the training itself failed, 2 unusable input, 130 stopped by Ctrl-C (and resumable)."""
-    logging.basicConfig(level=logging.INFO, format="metta-native: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="metta-native: %(message)s", stream=sys.stderr)
+    logging.getLogger("metta_puffer").setLevel(logging.INFO)  # of other packages only what is wrong
     try:
         arguments = _arguments(argv)
-        return int(arguments.run(arguments))
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return status
     except UserError as error:
         print(f"metta-native: {error}", file=sys.stderr)
         return EXIT_UNUSABLE_INPUT
     except KeyboardInterrupt:
         print("metta-native: stopped; the last checkpoint is kept", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # nobody reads on, as with `| head`; nor may Python try to write the rest at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

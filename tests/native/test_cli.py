@@ -1,9 +1,11 @@
 """metta-native as a user meets it, on the real arena at a tiny size."""
 
 import json
+import os
 import shlex
 import shutil
 import signal
+import sys
 import uuid
 from pathlib import Path
 
@@ -190,6 +192,19 @@ def test_a_foreign_or_damaged_checkpoint_is_refused(
     assert main(["eval", str(tmp_path / "nothing")]) == 2
     error = capsys.readouterr().err
     assert error.count(f"{weights}: not a usable checkpoint") == 2 and "no complete checkpoint" in error
+
+
+def test_a_reader_that_stops_reading_is_no_failure_of_ours(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--config", config, "--run-dir", str(tmp_path / "run")]) == 0
+    reader, writer = os.pipe()
+    os.close(reader)  # as `| head` does when it has seen enough
+    with os.fdopen(writer, "w") as stdout, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stdout)
+        assert main(["eval", str(tmp_path / "run"), "--episodes", "1"]) == 1
+        stdout.write("what is still in the buffer goes nowhere")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
