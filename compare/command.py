@@ -4,6 +4,7 @@ Exit status: 0 done, 1 incomplete (a run failed), 2 unusable input, 130 stopped 
 """
 
 import argparse
+import errno
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -110,10 +111,20 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     console = Console()
+    options = parser().parse_args(arguments)
     try:
-        return compare(parser().parse_args(arguments), console)
+        return compare(options, console)
     except UserError as error:
         Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return EXIT_UNUSABLE_INPUT
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        remedy = "make room; the same command with --resume goes on, and what is finished stays"
+        full = UserError(
+            f"cannot be written ({error.strerror})", file=error.filename or str(options.out), remedy=remedy
+        )
+        Console(stderr=True).print(str(full), markup=False, highlight=False, soft_wrap=True)
         return EXIT_UNUSABLE_INPUT
     except KeyboardInterrupt:
         console.print("Stopped. The same command with --resume goes on.")

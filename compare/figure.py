@@ -1,7 +1,6 @@
 """The learning curves as a picture for papers and READMEs: curves.png, curves.svg, and their numbers as curves.csv."""
 
 import csv
-import os
 from pathlib import Path
 
 import matplotlib
@@ -14,6 +13,7 @@ from matplotlib.axes import Axes
 from compare.arm_style import arm_style
 from compare.curves import AXES, SMOOTHING, Axis, align, curve, smoothed
 from compare.results import Results, RunResults
+from compare.rundir import draft_of
 
 BASELINE = "#555555"
 TITLES: dict[Axis, str] = {
@@ -44,9 +44,8 @@ def draw(results: Results, folder: Path) -> None:
         fontsize=10,
     )
     for name in ("curves.png", "curves.svg"):
-        draft = folder / f".{os.getpid()}.{name}"
-        figure.savefig(draft, dpi=150)
-        os.replace(draft, folder / name)
+        with draft_of(folder / name) as draft:
+            figure.savefig(draft, dpi=150)
     plt.close(figure)
 
 
@@ -70,8 +69,7 @@ def _draw_arm(panel: Axes, axis: Axis, runs: list[RunResults], arm: str, index: 
 
 def write_csv(results: Results, path: Path) -> None:
     """Every score of every run, unsmoothed and unaligned."""
-    draft = path.with_name(f".{os.getpid()}.{path.name}")
-    with draft.open("w", newline="") as file:
+    with draft_of(path) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["run_id", "arm", "seed", "epoch", *AXES, "score"])
         for result in results.runs:
@@ -80,4 +78,3 @@ def write_csv(results: Results, path: Path) -> None:
                     counters = [getattr(record, axis) for axis in AXES]
                     run = result.run
                     writer.writerow([run.run_id, run.arm, run.seed, record.epoch, *counters, record.values["score"]])
-    os.replace(draft, path)

@@ -69,11 +69,22 @@ def begun_hash(run: Run) -> str:
     return plan_hash(run.plan) if content is None else str(content["plan_hash"])
 
 
+@contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """Where to write what is to stand at `path`: put there when it is whole, deleted when writing it fails."""
+    draft = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield draft
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` so that `path` holds all of it or what it held before."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(draft, path)
+    with draft_of(path) as draft:
+        draft.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -1,5 +1,6 @@
 """The comparison as a user runs it, through its command line."""
 
+import errno
 import json
 import os
 import signal
@@ -160,6 +161,24 @@ def test_a_damaged_run_is_reported_and_the_rest_goes_on(tmp_path, fake):
     assert status == command.EXIT_INCOMPLETE
     assert "native-seed0 failed" in said and "not a metrics record" in said and "native-seed1: finished" in said
     assert "1 of 2 of native gave no full curve" in said
+
+
+def test_a_full_disk_is_one_message_and_nothing_half_written(tmp_path, fake, monkeypatch):
+    out = tmp_path / "out"
+    arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", out]
+
+    def write_some(self, draft, **_):
+        Path(draft).write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", write_some)
+        status, _, errors = fake(*arguments)
+    assert status == EXIT_UNUSABLE_INPUT
+    assert f"{out}: cannot be written (No space left on device)" in errors and "--resume" in errors
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    status, said, _ = fake(*arguments, "--resume")
+    assert status == 0 and "started" not in said and (out / "curves.png").exists()
 
 
 def test_a_database_that_another_program_holds_costs_the_database_alone(tmp_path, fake):
