@@ -41,8 +41,8 @@ class Request:
     axis: BudgetAxis = "agent_steps"
     engine: EngineName | None = None  # None: as the configurations say
     control: str | None = None  # the arm that also runs against itself, as an arm of its own with other seeds
-    # Checkpoints a run at equal shares of its budget, to be evaluated; where this is 0, as configured. Others come
-    # between them every CHECKPOINT_SECONDS.
+    # Checkpoints a run at equal shares of its budget, to be evaluated; where this is 0 and the budget not one of
+    # seconds, as configured. Others come between them every CHECKPOINT_SECONDS.
     marks: int = 0
 
 
@@ -75,6 +75,8 @@ def _run(request: Request, name: str, arm: str, seed: int, machine: Machine) -> 
     if request.axis == "wall_seconds":
         between_marks = request.budget / max(1, request.marks)
         changes["total_wall_seconds"] = request.budget
+        # By time alone: writing checkpoints takes some of it, from both arms alike.
+        changes["checkpoint_interval_epochs"] = plan.batch.total_epochs
         changes["checkpoint_interval_seconds"] = between_marks / math.ceil(between_marks / CHECKPOINT_SECONDS)
     elif request.marks:
         changes["checkpoint_interval_epochs"] = max(1, math.ceil(plan.batch.total_epochs / request.marks))

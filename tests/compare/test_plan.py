@@ -79,5 +79,9 @@ def test_a_killed_run_loses_five_minutes_at_most(tmp_path, axis, budget, marks, 
     _, puffer, _, native = write_configs(tmp_path)
     for run in plan_runs(Request(Path(puffer), Path(native), 1, budget, tmp_path / "out", axis=axis, marks=marks)):
         assert run.plan.checkpoint_interval_seconds == seconds
+        in_epochs = run.plan.batch.total_epochs // (1 if axis == "wall_seconds" else marks)
+        assert (
+            run.plan.checkpoint_interval_epochs == in_epochs
+        )  # in the one budget by time alone, in the other at marks
         older = run.plan.model_copy(update={"checkpoint_interval_seconds": None})
         assert plan_hash(older) == plan_hash(run.plan)  # a folder that an earlier version began can go on
