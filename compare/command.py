@@ -26,7 +26,7 @@ from compare.rundir import Run
 from compare.runs import run_all
 from compare.worker import EXIT_STOPPED
 from metta_puffer import uris
-from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
+from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from compare.sequential import EarlyStop
@@ -111,8 +111,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     console = Console()
-    options = parser().parse_args(arguments)
     try:
+        _refuse_unknown(arguments)
+        options = parser().parse_args(arguments)
         return compare(options, console)
     except UserError as error:
         Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
@@ -121,9 +122,8 @@ def main(arguments: Sequence[str]) -> int:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         remedy = "make room; the same command with --resume goes on, and what is finished stays"
-        full = UserError(
-            f"cannot be written ({error.strerror})", file=error.filename or str(options.out), remedy=remedy
-        )
+        file = error.filename or str(options.out)
+        full = UserError(f"cannot be written ({error.strerror})", file=file, remedy=remedy)
         Console(stderr=True).print(str(full), markup=False, highlight=False, soft_wrap=True)
         return EXIT_UNUSABLE_INPUT
     except KeyboardInterrupt:
@@ -131,8 +131,22 @@ def main(arguments: Sequence[str]) -> int:
         return EXIT_STOPPED
 
 
+def _refuse_unknown(arguments: Sequence[str]) -> None:
+    """Options by name, with the nearest known one: argparse would complain of what is missing instead."""
+    known = [name for action in parser()._actions for name in action.option_strings if name.startswith("--")]
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if argument.startswith("--") and not any(other.startswith(name) for other in known):
+            raise UserError(f"no such option.{did_you_mean(name, known)}", key=name, remedy="see --help")
+
+
 def compare(options: argparse.Namespace, console: Console) -> int:
     request = _request(options)
+    if options.wandb:
+        # Imported on use: wandb starts threads and reads the user's settings.
+        from metta_puffer.tracking.wandb_sink import wandb_mode
+
+        wandb_mode()  # refuses unusable settings, before anything is started
     runs, findings = plan_runs(request), audit_findings(request)
     ladder = _plan_ladder(runs, options.out) if options.ladder else None
     with ExitStack() as stack:

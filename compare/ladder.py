@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from compare.defaults import written_out
+from compare.plan import WITHOUT_EFFECT
 from compare.rundir import Run
 from compare.shapley import Mixture, Share, linear_reach, mixtures, shares
 from metta_puffer.config.plan import EnvPlan, RunPlan
@@ -37,21 +38,7 @@ GROUPS = {
 }
 OTHER = "other settings"
 # Of a run rather than of an arm, or without effect on what is learned.
-NOT_SWITCHED = frozenset(
-    {
-        "trainer",
-        "seed",
-        "env.seed",
-        "run_dir",
-        "notes",
-        "extra",
-        "checkpoint_interval_epochs",
-        "checkpoint_interval_seconds",
-        "checkpoint_keep",
-        "checkpoint_on_failure",
-        "upload_to",
-    }
-)
+NOT_SWITCHED = WITHOUT_EFFECT | {"trainer", "seed", "env.seed", "run_dir", "notes"}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,17 @@ RUNS_FOLDER = "runs"
 ARMS = ("puffer", "native")
 CHECKPOINT_SECONDS = 300.0  # what a killed run loses at most, in seconds of training
 CONTROL_SUFFIX = "-again"  # of an arm that is another one with other seeds
+# What changes nothing that is learned.
+WITHOUT_EFFECT = frozenset(
+    {
+        "extra",
+        "checkpoint_interval_epochs",
+        "checkpoint_interval_seconds",
+        "checkpoint_keep",
+        "checkpoint_on_failure",
+        "upload_to",
+    }
+)
 BudgetAxis = Literal["agent_steps", "gradient_updates", "wall_seconds"]
 BUDGETS: dict[BudgetAxis, str] = {
     "agent_steps": "--total-agent-steps",

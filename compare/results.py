@@ -17,7 +17,7 @@ from compare.curves import Axis, Curve, Floats, align, curve
 from compare.evaluation import EVALUATIONS_FILE, MODES, PREFIX
 from compare.fairness import SameStart, initial_weights, shared_cores
 from compare.ladder import Attribution, Ladder, Switched, attribute
-from compare.plan import CONTROL_SUFFIX, arithmetic, differences
+from compare.plan import CONTROL_SUFFIX, WITHOUT_EFFECT, arithmetic, differences
 from compare.rundir import Run, Status
 from compare.shapley import Mixture
 from compare.statistics import Verdict, compare_arms, final_scores
@@ -235,7 +235,8 @@ class Results:
         for arm in self.arms:
             first = self.of(arm)[0].run
             for other in (result.run for result in self.of(arm)[1:]):
-                changed = [difference.path for difference in differences(first.plan, other.plan)]
+                found_differences = differences(first.plan, other.plan)
+                changed = [one.path for one in found_differences if one.group not in WITHOUT_EFFECT]
                 if changed:
                     found.append(f"{other.run_id} has other settings than {first.run_id}: {', '.join(changed)}")
         plans = [self.of(arm)[0].run.plan for arm in self.arms]

@@ -1,14 +1,17 @@
 """An option given at its default is one left out."""
 
+from dataclasses import replace
+
 import pytest
 
 from compare.defaults import written_out
 from compare.ladder import as_native, switched_settings
 from compare.plan import differences
+from compare.results import read_results
 from metta_puffer.config.plan import LossTermPlan
 from metta_puffer.games import game_options
 from metta_puffer.policies.registry import policy_options
-from tests.compare.plans import plan
+from tests.compare.plans import plan, run
 
 
 @pytest.fixture
@@ -61,3 +64,17 @@ def test_where_checkpoints_go_is_no_group_of_settings(pair):
     start = as_native(puffer, native)
     kept = native.model_copy(update={"checkpoint_keep": 3, "checkpoint_on_failure": "stop"})
     assert switched_settings(start, kept) == switched_settings(start, native)
+
+
+def test_settings_without_effect_on_learning_do_not_spoil_an_arm(tmp_path):
+    first, second, third = (run(tmp_path, seed=seed) for seed in range(3))
+    kept = {"checkpoint_interval_epochs": 7, "checkpoint_interval_seconds": 9.0, "extra": {"dashboard": True}}
+    second = replace(second, plan=second.plan.model_copy(update=kept))
+    third = replace(
+        third, plan=third.plan.model_copy(update={"loss": third.plan.loss.model_copy(update={"gamma": 0.5})})
+    )
+    native = run(tmp_path, "native")
+    found = [
+        problem for problem in read_results([first, second, third, native], 0.0, {}).problems if "other" in problem
+    ]
+    assert found == ["puffer-seed2 has other settings than puffer-seed0: loss.gamma"]

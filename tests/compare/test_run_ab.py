@@ -260,6 +260,7 @@ def test_the_ladder_says_which_difference_matters(tmp_path, fake, monkeypatch):
         ({"--puffer": "missing.ini"}, "missing.ini"),
         ({"--native": "typo.yaml"}, "Did you mean"),
         ({"--out": "file/out"}, "cannot write here"),
+        ({"--total-agent-stps": "5"}, "Did you mean '--total-agent-steps'?"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_status_2(tmp_path, change, complaint, fake, monkeypatch):
