@@ -70,6 +70,14 @@ def test_an_option_weighs_as_much_as_the_agent_steps_it_stands_for() -> None:
     assert policy_memory("no such policy", True, {}) is None
 
 
+def test_nothing_is_predicted_for_a_gpu() -> None:
+    machine = Machine(physical_cores=16, logical_cpus=16, gpus=1)
+    for device, expected in (("auto", False), ("cuda", False), ("cpu", True)):
+        native = native_side(load_native(NATIVE, {"device": device}), machine)
+        puffer = puffer_side(load_puffer(PUFFER, {"train.device": device}), machine)
+        assert [("process_bytes" in side.quantities) for side in (native, puffer)] == [expected] * 2
+
+
 @pytest.mark.parametrize(
     "case", [case if case == "native small" else pytest.param(case, marks=pytest.mark.long) for case in CASES]
 )
