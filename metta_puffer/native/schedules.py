@@ -63,7 +63,9 @@ def _place(schedule: SchedulePlan, plan: RunPlan) -> tuple[str, str]:
     known += [f"losses.{_coef(loss)}" for loss in plan.losses]
     if schedule.key not in known:
         raise _refused(
-            schedule, f"this is no number of the trainer.{did_you_mean(schedule.key, known)}", "name one of them"
+            schedule,
+            f"this is no number of the trainer.{did_you_mean(schedule.key, known)}",
+            f"name one of {', '.join(sorted(known))}",
         )
     if schedule.kind == "sawtooth" and not schedule.period_agent_steps:
         raise _refused(schedule, "a sawtooth needs a period", "give period_agent_steps")

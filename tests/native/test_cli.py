@@ -75,6 +75,7 @@ def test_train_resume_and_score(config: str, tmp_path: Path, capsys: pytest.Capt
         (["policy.hidden=3"], "policy.hidden = 3"),
         (["checkpoint.on_failure=stopp"], "continue or stop"),
         (["trainer.initial_policy=runs/nowhere"], "no complete checkpoint there"),
+        (["trainer.schedules=[{key: ppo.entcoef, kind: linear, start: 1e-2, end: 0}]"], "Did you mean 'ppo.ent_coef'?"),
         (["--resume"], "no run to resume"),
         (["--config", "missing.yaml"], "missing.yaml"),
     ],
