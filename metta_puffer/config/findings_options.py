@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from metta_puffer.config.finding import Finding
-from metta_puffer.config.open_options import ENVIRONMENT, GAMES, POLICIES, env_options, refusal
+from metta_puffer.config.open_options import ENVIRONMENT, GAMES, POLICIES, env_options, given_options, refusal
 from metta_puffer.config.sides import Side
 from metta_puffer.errors import did_you_mean
 
@@ -40,9 +40,19 @@ def _game(side: Side) -> Iterator[Finding]:
     if env.game not in GAMES:
         yield _refused(side, "env.game", env.game, f"there is no such game.{did_you_mean(env.game, GAMES)}", GAMES)
         return
+    given = {problem.key: problem for problem in given_options(side.loaded, side.name)}
+    for key, problem in given.items():
+        yield Finding(
+            "option-refused",
+            "error",
+            side.name,
+            f"the trainer refuses {key}",
+            f"{key} = {problem.value} in {problem.source}: {problem.message}",
+            problem.remedy,
+        )
     known = env_options(env.game)
     for option, value in env.options.items():
-        if option not in known:
+        if option not in known and f"env.{option}" not in given:
             why = f"the environment has no such option.{did_you_mean(option, known)}"
             yield _refused(side, f"env.{option}", value, why, [*GAMES[env.game], *ENVIRONMENT])
 

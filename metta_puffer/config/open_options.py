@@ -5,7 +5,10 @@ a test compares them with the policies, the games and the environment.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
+
+from metta_puffer.config.problems import Problem
+from metta_puffer.config.settings import Loaded
 
 _OF_ALL = {"window": 11, "value_quantiles": 1}
 _VIT = {"hidden_size": 128, "max_tokens": 128, **_OF_ALL}
@@ -70,6 +73,28 @@ ENVIRONMENT: dict[str, Any] = {
     "first_world": 0,
     "num_groups": 1,
 }
+
+
+# Options of the environment that a trainer gives itself, with what to set instead.
+GIVEN = {
+    "puffer": {"seed": "set train.seed", "buf": "remove it"},
+    "native": {
+        "seed": "set seed",
+        "num_threads": "set trainer.num_workers",
+        "num_groups": "set trainer.async_factor",
+        "first_world": "remove it",
+        "buf": "remove it",
+    },
+}
+
+
+def given_options(loaded: Loaded[Any], trainer: Literal["puffer", "native"]) -> list[Problem]:
+    """Options under env that the trainer of this project gives to the environment itself."""
+    return [
+        Problem("the trainer gives this itself", remedy, f"env.{option}", value, loaded.source(f"env.{option}"))
+        for option, value in loaded.model.env.options.items()
+        if (remedy := GIVEN[trainer].get(option))
+    ]
 
 
 def env_options(game: str) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
 from metta_puffer.config.open_options import ENVIRONMENT, GAMES, POLICIES
 from metta_puffer.config.plan import PolicyPlan
+from metta_puffer.config.resolver import resolve_native, resolve_puffer
 from metta_puffer.config.sides import native_side, puffer_side
 from metta_puffer.errors import UserError
 from metta_puffer.games import game_options, list_games
@@ -61,6 +62,18 @@ def test_options_of_the_world_are_found_with_the_nearest_name(tmp_path: Path) ->
         MettaPufferEnv("arena", 2, max_step=9)
     (finding,) = refused_options(puffer_side(load_puffer(PUFFER, {"env.game": "areena"}), MACHINE))
     assert "Did you mean 'arena'?" in finding.evidence
+
+
+@pytest.mark.parametrize("option", ["seed", "num_threads", "num_groups", "first_world"])
+def test_what_the_trainer_gives_itself_is_refused_before_any_work(option: str) -> None:
+    key = f"env.{option}"
+    (finding,) = refused_options(native_side(load_native(NATIVE, {key: 1}), MACHINE))
+    assert f"{key} = 1 in command line" in finding.evidence
+    with pytest.raises(UserError, match=rf"{key} = 1: the trainer gives this itself"):
+        resolve_native(NATIVE, {key: 1}, run_dir="runs/x", machine=MACHINE)
+    if option == "seed":
+        with pytest.raises(UserError, match=r"set train\.seed"):
+            resolve_puffer(PUFFER, {key: 1}, run_dir="runs/x", machine=MACHINE)
 
 
 def test_published_files_pass_their_sections_on_to_other_code(published: Published) -> None:
