@@ -26,6 +26,8 @@ from metta_puffer.tracking import store
 from metta_puffer.tracking.jsonl import read_records
 from metta_puffer.tracking.schema import MetricRecord
 
+MAX_LISTED = 6  # runs by name in one line about them
+
 
 @dataclass(frozen=True)
 class RunResults:
@@ -231,7 +233,12 @@ class Results:
     def problems(self) -> list[str]:
         """What keeps the verdict from being complete, or the arms from being comparable, and what to do about it."""
         runs = [*self.runs, *(self.ladder.runs if self.ladder else [])]
+        unfinished = [result.run.run_id for result in runs if result.status in ("partial", "waiting")]
         found = [problem for problem in map(_problem, runs) if problem]
+        if unfinished:
+            listed = ", ".join(unfinished[:MAX_LISTED]) + (", …" if len(unfinished) > MAX_LISTED else "")
+            counted = f"{len(unfinished)} runs are" if len(unfinished) > 1 else "1 run is"
+            found.append(f"{counted} not finished ({listed}); --resume goes on")
         for arm in self.arms:
             first = self.of(arm)[0].run
             for other in (result.run for result in self.of(arm)[1:]):
@@ -328,7 +335,7 @@ def _problem(result: RunResults) -> str | None:
         log = f"; see {result.run.log}" if result.run.log.exists() else ""
         return f"{name} failed ({result.outcome.get('how')}){log}"
     if result.status != "finished":
-        return f"{name} is not finished; --resume goes on with it"
+        return None  # all of them in one line
     scored = [record.values["score"] for record in result.records if "score" in record.values]
     if not scored:
         return (

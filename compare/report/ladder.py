@@ -47,6 +47,10 @@ def found_sentence(found: Attribution, a: str, b: str) -> str:
     if any(math.isnan(step.low) for step in steps):
         return f"{start} One seed a mixture gives no intervals: nothing can be said about any step."
     shown = [step for step in steps if sure(step)]
+    idle = [step for step in steps if step.low == step.high == 0]
+    nothing = "".join(
+        f" {_name(step)} changes nothing: every run scores the same with it and without." for step in idle
+    )
     by_chance = (
         f"Each interval stands for itself: of {len(steps)} steps without any effect, one or more would seem to matter "
         f"up to {min(1.0, 0.05 * len(steps)):.0%} of the time."
@@ -54,11 +58,11 @@ def found_sentence(found: Attribution, a: str, b: str) -> str:
     if not shown:
         return (
             f"{start} No step is shown to matter: every interval holds zero. More seeds, or a longer budget, would "
-            "narrow them."
+            f"narrow them.{nothing}"
         )
     listed = ", ".join(f"{_name(step)} ({step.value:+.3g})" for step in shown)
     rest = "; the other steps' intervals hold zero" if len(shown) < len(steps) else ""
-    return f"{start} Shown to matter: {listed}{rest}. {by_chance}"
+    return f"{start} Shown to matter: {listed}{rest}. {by_chance}{nothing}"
 
 
 def _waterfall(found: Attribution, a: str, b: str) -> str:

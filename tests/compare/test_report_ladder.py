@@ -30,6 +30,12 @@ def test_where_nothing_is_sure_it_says_so():
     assert "One seed a mixture gives no intervals" in found_sentence(one_seed, "a", "b")
 
 
+def test_a_step_that_changed_no_run_is_said_to():
+    steps = Share("rewards", 1.0, 0.5, 1.5), Share("policy", 0.0, 0.0, 0.0)
+    said = found_sentence(walked(*steps), "a", "b")
+    assert said.endswith("policy changes nothing: every run scores the same with it and without.")
+
+
 def written(folder, leave_out=()):
     puffer, native = ([run(folder, arm, seed) for seed in (0, 1)] for arm in ("puffer", "native"))
     ladder = plan_ladder(puffer, native, folder)

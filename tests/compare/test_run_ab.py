@@ -138,6 +138,7 @@ def test_a_scheduler_may_start_the_workers(tmp_path, fake):
     arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", out, "--launcher", "none"]
     status, said, _ = fake(*arguments)
     assert status == command.EXIT_INCOMPLETE and "2 of 2 runs" in said
+    assert "2 runs are not finished (puffer-seed0, native-seed0); --resume goes on" in said
     for directory in sorted((out / "runs").iterdir()):
         # As in a job script: from anywhere, with nothing but the directory.
         worker = subprocess.run(
