@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from metta_puffer.config.audit import Audit, as_json, audit
+from metta_puffer.config.derivations_bytes import OF_PROCESS
 from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
 from metta_puffer.config.pair import Pair
@@ -217,13 +218,11 @@ def _explain(result: Audit, name: str) -> int:
     sides = [side for side in result.sides if name in side.quantities]
     if not sides:
         known = dict.fromkeys(name for side in result.sides for name in side.quantities)
-        raise UserError(
-            f"no such quantity.{did_you_mean(name, known)}",
-            remedy="the audit without --explain lists all",
-            file="command line",
-            key="--explain",
-            value=name,
-        )
+        message, remedy = f"no such quantity.{did_you_mean(name, known)}", "the audit without --explain lists all"
+        if name in OF_PROCESS:
+            message = "predicted for runs on the CPU only, with a policy of this project"
+            remedy = "look at a pair for the CPU, with --gpus 0"
+        raise UserError(message, remedy=remedy, file="command line", key="--explain", value=name)
     for position, side in enumerate(sides):
         if position:
             print()

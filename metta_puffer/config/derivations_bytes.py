@@ -11,6 +11,8 @@ from metta_puffer.config.sizes import Sizes
 
 OBSERVATION_TOKENS = 200  # of the published arena; env.num_tokens when given
 BYTES_PER_TOKEN = 3
+# What derive_process adds, for runs on the CPU by a trainer and with a policy of this project.
+OF_PROCESS = ("weights_bytes", "activation_bytes", "worlds_bytes", "action_log_bytes", "process_bytes")
 EPISODE_LENGTH = 1000  # of our games; env.max_steps when given
 
 

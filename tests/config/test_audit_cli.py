@@ -59,6 +59,7 @@ def test_text_fits_80_columns_and_leads_with_the_agents(
         ([*OURS, "train.batch_size=9223372036854775808"], "expected a whole number below 2^63"),
         ([*OURS, "train.batch_size=" + "(" * 5000], "(((...'"),
         ([*OURS, "--explain", "segmnts"], "Did you mean 'segments'"),
+        ([*OURS, "--gpus", "1", "--explain", "process_bytes"], "runs on the CPU only"),
         ([*OURS, "env.num_agents=3"], "puffer.env.num_agents=3 or native.env.num_agents=3"),
         ([*OURS, "--native-agents", "0"], "0 is not between 1"),
         ([*OURS, "--formt", "json"], "--formt"),

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.measured_run import measured_run
 from benchmarks.process_memory import weighing
 from metta_puffer.config.arithmetic import trained_bytes
+from metta_puffer.config.derivations_bytes import OF_PROCESS
 from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
 from metta_puffer.config.memory import policy_memory, table
@@ -75,7 +76,9 @@ def test_nothing_is_predicted_for_a_gpu() -> None:
     for device, expected in (("auto", False), ("cuda", False), ("cpu", True)):
         native = native_side(load_native(NATIVE, {"device": device}), machine)
         puffer = puffer_side(load_puffer(PUFFER, {"train.device": device}), machine)
-        assert [("process_bytes" in side.quantities) for side in (native, puffer)] == [expected] * 2
+        for side in (native, puffer):
+            added = [name for name in OF_PROCESS if name in side.quantities]
+            assert added == [name for name in OF_PROCESS if expected and (side is native or name != "action_log_bytes")]
 
 
 @pytest.mark.parametrize(
