@@ -4,7 +4,7 @@ import math
 import textwrap
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -110,8 +110,9 @@ def print_audit(result: Audit, console: Console) -> None:
 
 def _table(columns: Sequence[str], right: Collection[str] = ()) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for position, name in enumerate(columns):
+        justify: Literal["right", "left"] = "right" if name in right else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=not position)  # names are there to be copied
     return table
 
 
@@ -130,6 +131,8 @@ def print_reconciled(result: Reconciled, files: Sequence[Path], console: Console
                     console.print(_indented(text, console.width, 4), highlight=False, markup=False)
     if result.audit.mismatches:
         table = _table(("quantity", "puffer", "native", "unit"), right=("puffer", "native"))
+        for column in table.columns[:3]:
+            column.no_wrap = True  # the unit gives way
         for mismatch in result.audit.mismatches:
             table.add_row(mismatch.quantity, show(mismatch.puffer), show(mismatch.native), mismatch.unit)
         console.print("\nwhat still differs in size")

@@ -160,14 +160,19 @@ def test_diff_tells_what_is_only_spelled_out(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_quantities_are_named_in_full_at_80_columns(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     files = ["--puffer", str(CONFIGS / "puffer" / "metta.ini"), "--native", str(CONFIGS / "native" / "metta.yaml")]
     main([*files, "--gpus", "8"])
     out = capsys.readouterr().out
-    assert "…" not in out
-    assert max(len(line) for line in out.splitlines()) <= 80
+    main(["reconcile", *files, "--match", "total-agents", "--native-agents", "7", "--out", str(tmp_path)])
+    reconciled = capsys.readouterr().out
+    assert re.search(r"^agent_steps_collected_per_gradient +[\d,]+ +[\d,]+ ", reconciled, re.M)
+    assert re.search(r"^total_timesteps +300,000,000 +10,000,000,000 ", reconciled, re.M)
+    for text in (out, reconciled):
+        assert "…" not in text
+        assert max(len(line) for line in text.splitlines() if not line.startswith("written")) <= 80
     main([*files, "--gpus", "8", "--format", "json"])
     found = json.loads(capsys.readouterr().out)
     for name in {**found["puffer"], **found["native"]}:
