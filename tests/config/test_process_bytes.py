@@ -32,6 +32,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "native fast": ("native", {"policy.name": "fast", "trainer.minibatch_size": 3072, "trainer.update_epochs": 1}),
     "native lstm, multinomial": ("native", {"policy.name": "lstm", "trainer.sampling": "multinomial"}),
     "native memory-free": ("native", {"policy.name": "memory-free", "policy.recurrent": False}),
+    "native cortex": ("native", {"policy.name": "cortex", "policy.recurrent": False, "trainer.update_epochs": 1}),
     "native vit-medium": ("native", {"policy.name": "vit-medium", "policy.recurrent": False,
                                      "trainer.update_epochs": 1}),
     "native wider": ("native", {"policy.hidden_size": 256, "policy.conv_channels": 64}),
