@@ -90,7 +90,8 @@ class RayLauncher:
                 f"no Ray cluster answers ({str(error).splitlines()[0]})",
                 key="RAY_ADDRESS",
                 value=os.environ.get("RAY_ADDRESS"),
-                remedy="start one with `ray start --head`, or unset RAY_ADDRESS for one of this machine alone",
+                remedy="start one with `ray start --head`; or unset RAY_ADDRESS, and `ray stop` what is left of an "
+                "earlier one, for one of this machine alone",
             ) from error
         self._runs_uri = runs_uri
         self._followed: dict[str, float] = {}

@@ -26,6 +26,7 @@ BUDGET = str(EPOCHS * 32)
 def ray():
     module = ray_launcher.ray_module()
     module.init(
+        address="local",  # whatever cluster was here before
         num_cpus=2,
         include_dashboard=False,
         object_store_memory=10**8,
