@@ -339,7 +339,7 @@ def test_a_child_may_close_or_free_a_batch_that_was_stepping() -> None:
 @pytest.mark.parametrize("map_pool", [0, 2])
 def test_a_child_builds_maps_of_its_own(map_pool: int) -> None:
     """Episodes turn over in it although the thread that built the parent's maps did not come along."""
-    env = MettaPufferEnv("arena", num_agents=2, max_steps=4, map_pool=map_pool)
+    env = MettaPufferEnv("navigation", num_agents=2, max_steps=4, map_pool=map_pool)
     env.reset(seed=0)
     actions = np.zeros(2, dtype=np.int32)
 
