@@ -139,7 +139,10 @@ def main() -> None:
         f"{hardware}, {psutil.cpu_count(logical=False)} cores, load {os.getloadavg()[0]:.1f}; torch {torch.__version__}"
     )
     if not on_gpu:
-        print("no GPU here: small sizes on the CPU; the GPU figures are open")
+        print("no GPU here: small sizes on the CPU. Not run, and open: configs/*/metta.* on a GPU")
+    if "on" not in arguments.compile:
+        print("not run: torch.compile (--compile off on)")
+    print(f"{'trainer':<7} {'engine':<10} {'policy':<6} {'precision':<9}")
     context = multiprocessing.get_context("spawn")
     for case in cases(arguments):
         with context.Pool(1) as pool:

@@ -6,11 +6,12 @@
 
 Each number is measured apart from the runs that it is to predict (tests/config/test_process_bytes.py compares):
 
-* policies: the policy alone, forward and backward passes over two sizes of a minibatch of real arena observations,
-  each size in a forked process; the difference of the peaks of resident memory over the difference of the sizes is the
-  bytes of one agent-step. Constant costs cancel, and what the libraries below torch allocate is counted. The forward
-  pass of a rollout likewise, by agents. For every whole-number option the same at twice the default; between and
-  beyond, a power law.
+* policies: the policy alone, forward and backward passes over minibatches of real arena observations, of four sizes,
+  each in a forked process; from each peak of resident memory that of a single row is taken off. Constant costs
+  cancel, and what the libraries below torch allocate and the C library keeps is counted. Every pass draws other rows:
+  how many tokens they use, and so the size of a tensor, differs a little as it does in training. The forward pass of a
+  rollout by two numbers of agents. Every whole-number option once at twice its default: how many agent-steps at the
+  default weigh as much; between and beyond, a power law.
 * engines: arenas of two numbers of worlds and agents, in the same way; buffers that the audit counts are taken off.
 * base: the smallest run there is, one world of one agent, for each trainer; its few buffers are taken off. A worker's
   base is what a worker process of a run with two worlds of one agent has to itself.
@@ -22,6 +23,7 @@ import math
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from torch import Tensor
 from benchmarks.measured_run import measured_run
 from metta_puffer import MettaPufferEnv
 from metta_puffer.config.arithmetic import VECTOR_AGENT_BYTES
-from metta_puffer.config.memory import TABLE
+from metta_puffer.config.memory import NUMBERS, TABLE
 from metta_puffer.config.plan import PolicyPlan
 from metta_puffer.policies import POLICIES, build_policy
 
@@ -63,7 +65,8 @@ FILES = {"native": "configs/native/arena-small.yaml", "puffer": "configs/puffer/
 WORLDS = 16, 96
 WORLD_AGENTS = 6, 24
 HORIZON = 16
-ROWS = 48, 192
+ROWS = 24, 96, 192, 384
+ROWS_OF_OPTIONS = 192
 PASSES = 6  # the C allocator keeps what it cannot join, so that the first pass of a round needs least
 AGENTS = 192, 1536
 NOT_SIZES = ("recurrent", "channels", "height", "width", "num_actions")
@@ -100,12 +103,14 @@ def peak_bytes(action: Any) -> int:
     return int(text) * 1024
 
 
-def measured(name: str, recurrent: bool, options: dict[str, Any], env: Any, seen: Tensor) -> dict[str, float]:
-    policy = build_policy(PolicyPlan(name=name, recurrent=recurrent, options=options), env)
+def measured(plan: PolicyPlan, rows: Sequence[int], env: Any, seen: Tensor) -> dict[str, Any]:
+    policy, recurrent = build_policy(plan, env), plan.recurrent
 
     def train(rows: int) -> None:
-        batch = seen[:rows] if recurrent else seen[:rows].flatten(0, 1)
+        draw = torch.Generator().manual_seed(0)
         for _ in range(PASSES):
+            batch = seen[torch.randperm(len(seen), generator=draw)[:rows]]
+            batch = batch if recurrent else batch.flatten(0, 1)
             logits, values = policy(batch, {"lstm_h": None, "lstm_c": None})
             (logits.logsumexp(-1).mean() + values.float().mean()).backward()
 
@@ -113,17 +118,26 @@ def measured(name: str, recurrent: bool, options: dict[str, Any], env: Any, seen
         state = torch.zeros(agents, int(policy.hidden_size))  # type: ignore[arg-type]
         with torch.no_grad():
             policy.forward_eval(
-                seen[:, 0].repeat(8, 1, 1)[:agents], {"lstm_h": state, "lstm_c": state} if recurrent else {}
+                seen[:, 0].repeat(3, 1, 1)[:agents], {"lstm_h": state, "lstm_c": state} if recurrent else {}
             )
 
-    learning = [peak_bytes(lambda rows=rows: train(rows)) for rows in ROWS]
+    constant = peak_bytes(lambda: train(1))
+    trained = [(n * HORIZON, peak_bytes(lambda n=n: train(n)) - constant) for n in rows]
     acting = [peak_bytes(lambda agents=agents: act(agents)) for agents in AGENTS]
     return {
         "parameters": sum(weights.numel() for weights in policy.parameters()),
         "hidden_size": int(policy.hidden_size) if recurrent else 0,  # type: ignore[arg-type]
-        "bytes_per_trained_agent_step": round((learning[1] - learning[0]) / ((ROWS[1] - ROWS[0]) * HORIZON)),
+        "trained_bytes": trained,
         "bytes_per_acting_agent": round((acting[1] - acting[0]) / (AGENTS[1] - AGENTS[0])),
     }
+
+
+def weighing(peak: float, curve: list[tuple[int, int]]) -> float:
+    """How many agent-steps weigh `peak` bytes: the inverse of arithmetic.trained_bytes."""
+    points = [(0, 0), *curve]
+    after = next((i for i, (_, weight) in enumerate(points) if weight >= peak and i), len(points) - 1)
+    (low, low_bytes), (high, high_bytes) = points[after - 1], points[after]
+    return low + (peak - low_bytes) * (high - low) / (high_bytes - low_bytes)
 
 
 def sizes_of(name: str) -> dict[str, int]:
@@ -133,16 +147,21 @@ def sizes_of(name: str) -> dict[str, int]:
 
 
 def entry(name: str, recurrent: bool, env: Any, seen: Tensor) -> dict[str, Any]:
-    base = measured(name, recurrent, {}, env, seen)
+    plan = PolicyPlan(name=name, recurrent=recurrent)
+    base = measured(plan, ROWS, env, seen)
     exponents = {}
     for option, default in sizes_of(name).items():
         try:
-            doubled = measured(name, recurrent, {option: 2 * default}, env, seen)
+            doubled_plan = plan.model_copy(update={"options": {option: 2 * default}})
+            doubled = measured(doubled_plan, [ROWS_OF_OPTIONS], env, seen)
         except Exception as error:  # a size that this architecture refuses says nothing about memory
             print(f"  {name} {option}={2 * default}: {error}", file=sys.stderr)
             continue
-        powers = {key: round(math.log2(max(1, doubled[key]) / max(1, base[key])), 2) for key in base}
-        exponents[option] = {"default": default, **{key: power for key, power in powers.items() if power}}
+        powers = {key: round(math.log2(max(1, doubled[key]) / max(1, base[key])), 2) for key in NUMBERS}
+        [(agent_steps, peak)] = doubled["trained_bytes"]
+        powers["trained_agent_steps"] = round(math.log2(weighing(peak, base["trained_bytes"]) / agent_steps), 2)
+        # No size needs less when it is larger; where it needs no more, what malloc keeps differs by chance.
+        exponents[option] = {"default": default, **{key: power for key, power in powers.items() if power > 0}}
     return {**base, "options": exponents}
 
 
@@ -154,7 +173,7 @@ def write(part: str, found: Any) -> None:
 
 def measure_policies(names: list[str]) -> None:
     torch.set_num_threads(1)
-    env = MettaPufferEnv(game="arena", num_agents=24, num_worlds=8)
+    env = MettaPufferEnv(game="arena", num_agents=24, num_worlds=24)
     seen = observations(env)
     # Both passes once, so that what torch loads on first use is in every fork alike.
     warm = build_policy(PolicyPlan(name="small"), env)

@@ -5,9 +5,11 @@
 Arrangements: async_factor 1, 2 and 3 on one thread for the policy and one for the engine, and PufferLib's
 Multiprocessing (two workers) as the native trainer drives it. Medians over rounds.
 
-With E the seconds that the worlds take alone and P the policy alone (both from a single group of the same size, where
-they take turns) and R a rollout's, the hidden share is (E + P - R) / min(E, P): 0 when nothing overlaps, 1 when the
-shorter of the two costs nothing. `waits` is the share of a rollout in which the policy's thread stood still.
+Of one roll, E is the processor time of the engine's thread, P that of the policy's thread in the policy, and R the wall
+time. The hidden share is (E + P - R) / min(E, P): 0 when the two take turns, 1 when the shorter one costs nothing. Both
+times are of that very roll, so neither caches nor clock rates that differ from another arrangement's enter; R alone
+suffers from other work on the machine, for which `chrt -r 1` before the command helps. `waits` is the share of a
+roll in which the policy's thread stood still.
 
 The policy `linear`, one matrix on the observations' bytes, takes about as long as the engine: the hardest case.
 """
@@ -58,7 +60,14 @@ class Rolled:
 
     agent_steps: int = 0
     seconds: float = 0.0
+    policy_seconds: float = 0.0  # of processor time
+    engine_seconds: float = 0.0  # of processor time, where the engine has a thread of this process
     spans: list[tuple[float, float, str]] = field(default_factory=list)
+
+    @property
+    def hidden(self) -> float:
+        both = self.engine_seconds + self.policy_seconds
+        return (both - self.seconds) / min(self.engine_seconds, self.policy_seconds)
 
     def spent(self, row: str) -> float:
         return sum(end - start for start, end, name in self.spans if name == row)
@@ -67,19 +76,21 @@ class Rolled:
 def roll(worlds: WorldGroups, policy: nn.Module, turns: int) -> Rolled:
     """`turns` turns of every group, on worlds that have just been reset or have finished such a roll."""
     generator, clock = torch.Generator().manual_seed(0), time.perf_counter
-    states: list[dict[str, Tensor]] = [{} for _ in range(worlds.num_groups)]
-    sent = [0.0] * worlds.num_groups
-    rolled, begin = Rolled(), 0.0
-    for turn in range((turns + WARM_UP_TURNS) * worlds.num_groups):
-        if turn == WARM_UP_TURNS * worlds.num_groups:
-            rolled.spans.clear()
-            begin = clock()
+    groups = worlds.num_groups
+    states: list[dict[str, Tensor]] = [{} for _ in range(groups)]
+    sent = [0.0] * groups
+    rolled, begin, others = Rolled(), 0.0, 0.0
+    for turn in range((turns + WARM_UP_TURNS) * groups):
+        if turn == WARM_UP_TURNS * groups:
+            rolled = Rolled()
+            begin, others = clock(), _other_threads()
         asked = clock()
         received = worlds.recv()
-        arrived = clock()
+        arrived, worked = clock(), time.thread_time()
         with torch.no_grad():
             logits, _ = policy.forward_eval(torch.from_numpy(received.observations), states[received.group])  # type: ignore[operator]
             actions = sample(logits, generator)[0].to(torch.int32).numpy()
+        rolled.policy_seconds += time.thread_time() - worked
         ready = clock()
         worlds.send(received.group, actions)
         rolled.spans += [
@@ -89,10 +100,15 @@ def roll(worlds: WorldGroups, policy: nn.Module, turns: int) -> Rolled:
             (sent[received.group], arrived, f"group {received.group}"),
         ]
         sent[received.group] = ready
-    rolled.seconds = clock() - begin
-    rolled.agent_steps = turns * worlds.num_groups * worlds.agents_per_group
+    rolled.seconds, rolled.engine_seconds = clock() - begin, _other_threads() - others
+    rolled.agent_steps = turns * groups * worlds.agents_per_group
     rolled.spans = [span for span in rolled.spans if span[0] >= begin]
     return rolled
+
+
+def _other_threads() -> float:
+    """Processor time that the threads of this process but the calling one have had, in seconds."""
+    return time.process_time() - time.thread_time()
 
 
 def env_plan(arguments: argparse.Namespace, groups: int, workers: int) -> EnvPlan:
@@ -114,75 +130,61 @@ def single_threaded(plan: EnvPlan, worlds: int, seed: int, buf: Any = None) -> A
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, list[Rolled]]:
-    """Rolls of every arrangement: those in this process in turns, then PufferLib's, whose idle workers would take part
-    of the processor from the others."""
-    rolls: dict[str, list[Rolled]] = {}
+    """Every arrangement: those in this process round by round, then PufferLib's, whose idle workers would take part of
+    the processor from the others."""
+    measured: dict[str, list[Rolled]] = {}
     opened: dict[str, WorldGroups] = {}
     try:
         for groups in (1, 2, 3):
-            plan = env_plan(arguments, groups, 1)
-            opened[f"async_factor {groups}"] = open_worlds(plan, metta_env)
-            if groups > 1:
-                alone = plan.model_copy(update={"envs": plan.envs_per_forward})
-                opened[one_of(groups)] = open_worlds(alone, metta_env)
+            opened[f"async_factor {groups}"] = open_worlds(env_plan(arguments, groups, 1), metta_env)
         torch.manual_seed(0)
         env = opened["async_factor 1"].driver_env
         policy = (
             LinearPolicy(env) if arguments.policy == LINEAR else build_policy(PolicyPlan(name=arguments.policy), env)
         )
-        rolls |= take_turns(opened, policy, arguments)
+        measured |= rounds(opened, policy, arguments)
         for groups in (1, 2):
-            worlds = ProcessGroups(env_plan(arguments, groups, 2), single_threaded, None)
+            processes = ProcessGroups(env_plan(arguments, groups, 2), single_threaded, None)
             name = f"Multiprocessing, {groups} group{'s' * (groups > 1)}"
-            opened[name] = worlds
-            rolls |= take_turns({name: worlds}, policy, arguments)
-            worlds.close()
+            opened[name] = processes
+            measured |= rounds({name: processes}, policy, arguments)
+            processes.close()
             del opened[name]
     finally:
         for worlds in opened.values():
             worlds.close()
-    return rolls
+    return measured
 
 
-def one_of(groups: int) -> str:
-    return f"one of {groups} groups"
-
-
-def take_turns(
-    opened: dict[str, WorldGroups], policy: nn.Module, arguments: argparse.Namespace
-) -> dict[str, list[Rolled]]:
+def rounds(opened: dict[str, WorldGroups], policy: nn.Module, arguments: argparse.Namespace) -> dict[str, list[Rolled]]:
     for worlds in opened.values():
         worlds.reset()
-    rolls: dict[str, list[Rolled]] = {name: [] for name in opened}
+    measured: dict[str, list[Rolled]] = {name: [] for name in opened}
     for _ in range(arguments.rounds):
         for name, worlds in opened.items():
-            rolls[name].append(roll(worlds, policy, arguments.turns))
-    return rolls
+            measured[name].append(roll(worlds, policy, arguments.turns))
+    return measured
 
 
 def median(rolls: list[Rolled], value: Callable[[Rolled], float]) -> float:
     return statistics.median(value(one) for one in rolls)
 
 
-def report(rolls: dict[str, list[Rolled]]) -> None:
-    for name, some in rolls.items():
-        speed = median(some, lambda one: one.agent_steps / one.seconds)
-        waits = median(some, lambda one: one.spent("waits") / one.seconds)
+def report(measured: dict[str, list[Rolled]]) -> None:
+    for name, rolls in measured.items():
+        speed = median(rolls, lambda roll: roll.agent_steps / roll.seconds)
+        waits = median(rolls, lambda roll: roll.spent("waits") / roll.seconds)
         print(f"{name:<28} {speed:12,.0f} agent-steps/s   waits {waits:6.1%}")
-    for groups in (2, 3):
-        alone, together = rolls[one_of(groups)], rolls[f"async_factor {groups}"]
-        environment = groups * median(alone, lambda one: one.spent("waits"))
-        policy = groups * median(alone, lambda one: one.spent("policy"))
-        seconds = median(together, lambda one: one.seconds)
-        hidden = (environment + policy - seconds) / min(environment, policy)
+    for name in ("async_factor 2", "async_factor 3"):
+        rolls = measured[name]
+        engine = median(rolls, lambda roll: roll.engine_seconds)
+        policy = median(rolls, lambda roll: roll.policy_seconds)
+        seconds = median(rolls, lambda roll: roll.seconds)
+        low, middle, high = statistics.quantiles((roll.hidden for roll in rolls), n=4)
         print(
-            f"async_factor {groups}: environment {environment:.3f} s and policy {policy:.3f} s alone, "
-            f"{seconds:.3f} s together: hidden {hidden:.1%}"
+            f"{name}: engine {engine:.3f} s and policy {policy:.3f} s of work in {seconds:.3f} s: "
+            f"hidden {middle:.0%} (quartiles {low:.0%} and {high:.0%} of {len(rolls)} rolls)"
         )
-
-
-def drawn(rolls: dict[str, list[Rolled]]) -> dict[str, list[Rolled]]:
-    return {name: some for name, some in rolls.items() if not name.startswith("one of")}
 
 
 def draw(rolls: dict[str, list[Rolled]], path: Path) -> None:
@@ -230,21 +232,23 @@ def main() -> None:
     parser.add_argument("--policy", default=LINEAR, help=f"{LINEAR}, or a policy of the trainers")
     parser.add_argument("--worlds", type=int, default=96, help="a multiple of 6, shared by the groups")
     parser.add_argument("--agents", type=int, default=24, help="agents of one world")
-    parser.add_argument("--turns", type=int, default=60, help="turns of every group in a roll")
-    parser.add_argument("--rounds", type=int, default=7, help="rolls of every arrangement")
+    parser.add_argument("--turns", type=int, default=20, help="turns of every group in a roll")
+    parser.add_argument("--rounds", type=int, default=41, help="rolls of every arrangement; 2 or more")
     parser.add_argument("--timeline", type=Path, default=Path(tempfile.gettempdir()) / "rollout-timeline.png")
     arguments = parser.parse_args()
     if arguments.worlds < 1 or arguments.worlds % 6:
         parser.error(f"--worlds {arguments.worlds} cannot be shared by 1, 2 and 3 groups; use a multiple of 6")
+    if arguments.rounds < 2:
+        parser.error(f"--rounds {arguments.rounds}: quartiles need 2 or more")
     torch.set_num_threads(1)
     print(
         f"{platform.processor() or platform.machine()}, {psutil.cpu_count(logical=False)} cores, "
         f"load {os.getloadavg()[0]:.1f}; torch {torch.__version__}; engine {arguments.engine}, policy "
         f"{arguments.policy}, {arguments.worlds} worlds x {arguments.agents} agents"
     )
-    rolls = measure(arguments)
-    report(rolls)
-    draw(drawn(rolls), arguments.timeline)
+    measured = measure(arguments)
+    report(measured)
+    draw(measured, arguments.timeline)
     print(f"timeline: {arguments.timeline}")
 
 

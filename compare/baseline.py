@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from compare import rundir
-from metta_puffer.config.plan import EnvPlan
+from compare.defaults import written_out
+from metta_puffer.config.plan import EnvPlan, RunPlan
 
 BASELINE_FILE = "baseline.json"
 EPISODES = 16
@@ -22,15 +23,10 @@ def worlds_of(env: EnvPlan) -> dict[str, object]:
     return {"game": env.game, "game_options": env.game_options, "agents_per_world": env.agents_per_world}
 
 
-def same_worlds(a: EnvPlan, b: EnvPlan) -> bool:
+def same_worlds(a: RunPlan, b: RunPlan) -> bool:
     """Whether both play the same game: an option left out is one at its default."""
-    if worlds_of(a) == worlds_of(b):
-        return True
-    # Imported on use: games bring the engine's config language with them.
-    from metta_puffer.games import game_options
-
-    filled = [{**worlds_of(env), "game_options": {**game_options(env.game), **env.game_options}} for env in (a, b)]
-    return filled[0] == filled[1]
+    one, other = written_out(a, b)
+    return worlds_of(one.env) == worlds_of(other.env)
 
 
 def random_baseline(env: EnvPlan, out: Path) -> Baseline:

@@ -4,6 +4,7 @@ Exit status: 0 done, 1 incomplete (a run failed), 2 unusable input, 130 stopped 
 """
 
 import argparse
+import errno
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich_argparse import RichHelpFormatter
 from compare import rundir
 from compare.adding import added_runs, parse_addition, remember
 from compare.baseline import random_baseline
+from compare.evaluation import EPISODES, MARKS
 from compare.ladder import Ladder, plan_ladder
 from compare.launchers import Launcher, LocalLauncher, physical_cores
 from compare.plan import ARMS, RUNS_FOLDER, BudgetAxis, Request, audit_findings, plan_runs
@@ -24,7 +26,7 @@ from compare.rundir import Run
 from compare.runs import run_all
 from compare.worker import EXIT_STOPPED
 from metta_puffer import uris
-from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
+from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError, did_you_mean
 
 if TYPE_CHECKING:
     from compare.sequential import EarlyStop
@@ -74,10 +76,18 @@ def parser() -> argparse.ArgumentParser:
         "--engine", choices=("published", "native"), help="engine of both arms (default: as configured)"
     )
     result.add_argument(
-        "--evaluations", type=int, default=4, metavar="N", help="frozen policies a run that play held-out maps (4)"
+        "--evaluations",
+        type=int,
+        default=MARKS,
+        metavar="N",
+        help=f"frozen policies a run that play held-out maps ({MARKS})",
     )
     result.add_argument(
-        "--evaluation-episodes", type=int, default=4, metavar="N", help="episodes that each of them plays, twice (4)"
+        "--evaluation-episodes",
+        type=int,
+        default=EPISODES,
+        metavar="N",
+        help=f"episodes that each of them plays, twice ({EPISODES})",
     )
     result.add_argument(
         "--stop-when-decided", action="store_true", help="--seeds is the most; end early where a look at fewer decides"
@@ -102,17 +112,41 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     console = Console()
     try:
-        return compare(parser().parse_args(arguments), console)
+        _refuse_unknown(arguments)
+        options = parser().parse_args(arguments)
+        return compare(options, console)
     except UserError as error:
         Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return EXIT_UNUSABLE_INPUT
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        remedy = "make room; the same command with --resume goes on, and what is finished stays"
+        file = error.filename or str(options.out)
+        full = UserError(f"cannot be written ({error.strerror})", file=file, remedy=remedy)
+        Console(stderr=True).print(str(full), markup=False, highlight=False, soft_wrap=True)
         return EXIT_UNUSABLE_INPUT
     except KeyboardInterrupt:
         console.print("Stopped. The same command with --resume goes on.")
         return EXIT_STOPPED
 
 
+def _refuse_unknown(arguments: Sequence[str]) -> None:
+    """Options by name, with the nearest known one: argparse would complain of what is missing instead."""
+    known = [name for action in parser()._actions for name in action.option_strings if name.startswith("--")]
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if argument.startswith("--") and not any(other.startswith(name) for other in known):
+            raise UserError(f"no such option.{did_you_mean(name, known)}", key=name, remedy="see --help")
+
+
 def compare(options: argparse.Namespace, console: Console) -> int:
     request = _request(options)
+    if options.wandb:
+        # Imported on use: wandb starts threads and reads the user's settings.
+        from metta_puffer.tracking.wandb_sink import wandb_mode
+
+        wandb_mode()  # refuses unusable settings, before anything is started
     runs, findings = plan_runs(request), audit_findings(request)
     ladder = _plan_ladder(runs, options.out) if options.ladder else None
     with ExitStack() as stack:
@@ -161,6 +195,8 @@ def compare(options: argparse.Namespace, console: Console) -> int:
     if stop and stop.look.seeds < options.seeds:
         console.print(f"Decided after {stop.look.seeds} of at most {options.seeds} seeds an arm.", highlight=False)
     console.print(results.sentence, highlight=False, markup=False, soft_wrap=True)
+    for pair in results.controls:
+        console.print(f"Control: {results.control_sentence(*pair)}", highlight=False, markup=False, soft_wrap=True)
     for problem in results.problems:
         console.print(f"  - {problem}", highlight=False, markup=False, soft_wrap=True)
     if not completed:

@@ -1,7 +1,7 @@
 """The score that both arms are given by the same judge: frozen policies on maps that no training draws.
 
-Every checkpoint of a run plays the same episodes, with the likeliest actions and with sampled ones. Both trainers'
-checkpoints stand at the same shares of the budget, because the comparison sets how often they are written.
+Checkpoints at the same shares of every run's budget play the same episodes, with the likeliest actions and with
+sampled ones; the comparison sets how often they are written.
 """
 
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compare.rundir import Run
+from metta_puffer.config.plan import RunPlan
 from metta_puffer.tracking.jsonl import JsonlSink, read_records
 from metta_puffer.tracking.schema import MetricRecord
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 EVALUATIONS_FILE = "evaluations.jsonl"
 PREFIX = "evaluation/"
 MODES = ("sampled", "deterministic")
+MARKS = 4  # frozen policies a run that play, where nothing else is asked for
+EPISODES = 4  # that each of them plays, in each mode
 SEED = 0  # of the held-out maps and of the sampled actions: the same for every run
 
 LoadWeights = Callable[["nn.Module"], None]
@@ -27,14 +30,15 @@ LoadWeights = Callable[["nn.Module"], None]
 def evaluate(run: Run, episodes: int, marks: int = 0) -> None:
     """Score the checkpoints of a finished run that have no score yet, appending to its evaluations file.
 
-    All of them, or for a budget of seconds the last ones before `marks` equal shares of it: how many there are is
-    known only afterwards. Raises UserError for a damaged checkpoint.
+    Those that its plan's epochs ask for, and the last; for a budget of seconds the last ones before `marks` equal
+    shares of it: how many there are is known only afterwards. Those in between are for resuming alone.
+    Raises UserError for a damaged checkpoint.
     """
     moments = {record.epoch: record for record in read_records(run.metrics)}
     path = run.dir / EVALUATIONS_FILE
     done = {record.epoch for record in read_records(path)}
     present = {epoch: load for epoch, load in checkpoints(run) if epoch in moments}
-    chosen = present.keys() if run.plan.total_wall_seconds is None else _at_shares(moments, list(present), marks)
+    chosen = marked(run.plan, moments, list(present), marks)
     wanted = [(epoch, load) for epoch, load in present.items() if epoch in chosen and epoch not in done]
     if not wanted:
         return
@@ -66,8 +70,11 @@ def evaluate(run: Run, episodes: int, marks: int = 0) -> None:
             print(f"evaluated the policy of epoch {epoch}: {values}")
 
 
-def _at_shares(moments: dict[int, MetricRecord], epochs: list[int], marks: int) -> set[int]:
-    """Of `epochs` the newest one at each of `marks` equal shares of the time that the run took."""
+def marked(plan: RunPlan, moments: dict[int, MetricRecord], epochs: list[int], marks: int) -> set[int]:
+    """Of the checkpoints' `epochs` those to be evaluated; see `evaluate`."""
+    if plan.total_wall_seconds is None:
+        interval = plan.checkpoint_interval_epochs
+        return {epoch for epoch in epochs if epoch % interval == 0 or epoch == max(epochs)}
     end = max((moments[epoch].wall_seconds for epoch in epochs), default=0.0)
     chosen = set()
     for mark in range(1, marks + 1):

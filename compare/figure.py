@@ -1,7 +1,6 @@
 """The learning curves as a picture for papers and READMEs: curves.png, curves.svg, and their numbers as curves.csv."""
 
 import csv
-import os
 from pathlib import Path
 
 import matplotlib
@@ -11,12 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from compare.arm_style import arm_style
 from compare.curves import AXES, SMOOTHING, Axis, align, curve, smoothed
 from compare.results import Results, RunResults
+from compare.rundir import draft_of
 
-# Okabe and Ito's palette: told apart by the colour-blind, and in print by the dashes.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-DASHES = ("-", "--", "-.", ":")
 BASELINE = "#555555"
 TITLES: dict[Axis, str] = {
     "agent_steps": "agent-steps collected",
@@ -46,14 +44,14 @@ def draw(results: Results, folder: Path) -> None:
         fontsize=10,
     )
     for name in ("curves.png", "curves.svg"):
-        draft = folder / f".{os.getpid()}.{name}"
-        figure.savefig(draft, dpi=150)
-        os.replace(draft, folder / name)
+        with draft_of(folder / name) as draft:
+            figure.savefig(draft, dpi=150)
     plt.close(figure)
 
 
 def _draw_arm(panel: Axes, axis: Axis, runs: list[RunResults], arm: str, index: int) -> None:
-    colour = COLOURS[index % len(COLOURS)]
+    style = arm_style(index)
+    colour = style.colour
     curves = [curve(smoothed(run.records), axis) for run in runs]
     for single in curves:
         panel.plot(single.x, single.y, color=colour, linewidth=0.7, alpha=0.45)
@@ -62,8 +60,8 @@ def _draw_arm(panel: Axes, axis: Axis, runs: list[RunResults], arm: str, index: 
     if not finished or not len(grid):
         return
     mean = rows.mean(axis=0)
-    style = DASHES[index % len(DASHES)]
-    panel.plot(grid, mean, color=colour, linewidth=2.2, linestyle=style, label=f"{arm} ({len(finished)} seeds)")
+    line = (0, style.dashes) if style.dashes else "-"
+    panel.plot(grid, mean, color=colour, linewidth=2.2, linestyle=line, label=f"{arm} ({len(finished)} seeds)")
     if len(finished) > 1:
         spread = np.std(rows, axis=0, ddof=1)
         panel.fill_between(grid, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
@@ -71,8 +69,7 @@ def _draw_arm(panel: Axes, axis: Axis, runs: list[RunResults], arm: str, index: 
 
 def write_csv(results: Results, path: Path) -> None:
     """Every score of every run, unsmoothed and unaligned."""
-    draft = path.with_name(f".{os.getpid()}.{path.name}")
-    with draft.open("w", newline="") as file:
+    with draft_of(path) as draft, draft.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["run_id", "arm", "seed", "epoch", *AXES, "score"])
         for result in results.runs:
@@ -81,4 +78,3 @@ def write_csv(results: Results, path: Path) -> None:
                     counters = [getattr(record, axis) for axis in AXES]
                     run = result.run
                     writer.writerow([run.run_id, run.arm, run.seed, record.epoch, *counters, record.values["score"]])
-    os.replace(draft, path)

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from compare.defaults import written_out
+from compare.plan import WITHOUT_EFFECT
 from compare.rundir import Run
 from compare.shapley import Mixture, Share, linear_reach, mixtures, shares
 from metta_puffer.config.plan import EnvPlan, RunPlan
@@ -36,7 +38,16 @@ GROUPS = {
 }
 OTHER = "other settings"
 # Of a run rather than of an arm, or without effect on what is learned.
-NOT_SWITCHED = frozenset({"trainer", "seed", "env.seed", "run_dir", "notes", "extra", "checkpoint_interval_epochs"})
+NOT_SWITCHED = WITHOUT_EFFECT | {"trainer", "seed", "env.seed", "run_dir", "notes"}
+
+
+@dataclass(frozen=True)
+class Switched:
+    """A setting that a group switches, by its path in the plan, from the puffer arm's value to the native arm's."""
+
+    path: str
+    puffer: Any
+    native: Any
 
 
 def group_of(path: str) -> str:
@@ -76,9 +87,21 @@ def leaves(plan: RunPlan) -> dict[str, Any]:
     return {path: value for path, value in result.items() if path not in NOT_SWITCHED}
 
 
-def differing_groups(a: RunPlan, b: RunPlan) -> list[str]:
-    left, right = leaves(a), leaves(b)
-    return list(dict.fromkeys(group_of(path) for path in left if left[path] != right.get(path)))
+def switched_settings(a: RunPlan, b: RunPlan) -> dict[str, list[Switched]]:
+    """By group what differs; an option given at its default is one left out."""
+    left, right = (leaves(plan) for plan in written_out(a, b))
+    found: dict[str, list[Switched]] = {}
+    for path, before in left.items():
+        after = right.get(path)
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):  # options: those that differ
+            keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+            parts = [Switched(f"{path}.{key}", before.get(key), after.get(key)) for key in keys]
+        else:
+            parts = [Switched(path, before, after)]
+        found.setdefault(group_of(path), []).extend(parts)
+    return found
 
 
 def mix(a: RunPlan, b: RunPlan, switched: Mixture) -> RunPlan:
@@ -107,8 +130,12 @@ def mix(a: RunPlan, b: RunPlan, switched: Mixture) -> RunPlan:
 class Ladder:
     """The runs of a ladder. Its first rung is every mixture's zero, its last the native arm itself."""
 
-    groups: list[str]
+    switched: dict[str, list[Switched]]  # by group
     rungs: dict[Mixture, list[Run]]  # without the full mixture: those runs are the native arm's
+
+    @property
+    def groups(self) -> list[str]:
+        return list(self.switched)
 
     @property
     def runs(self) -> list[Run]:
@@ -119,7 +146,8 @@ class Ladder:
 def plan_ladder(puffer: Sequence[Run], native: Sequence[Run], folder: Path) -> Ladder:
     """Every mixture with every seed of the two arms. Raises UserError for mixtures whose sizes do not fit."""
     start = as_native(puffer[0].plan, native[0].plan)
-    groups = differing_groups(start, native[0].plan)
+    switched = switched_settings(start, native[0].plan)
+    groups = list(switched)
     rungs: dict[Mixture, list[Run]] = {}
     for mixture in mixtures(groups):
         if len(mixture) == len(groups) and groups:
@@ -135,7 +163,7 @@ def plan_ladder(puffer: Sequence[Run], native: Sequence[Run], folder: Path) -> L
             )
             for ours, theirs in zip(puffer, native, strict=True)
         ]
-    return Ladder(groups, rungs)
+    return Ladder(switched, rungs)
 
 
 @dataclass(frozen=True)
@@ -145,6 +173,7 @@ class Attribution:
     start: float
     end: float
     steps: list[Share]  # the trainers' code first, then the groups
+    scores: dict[Mixture, np.ndarray]  # final scores of every mixture, [seeds]; the full one's are the native arm's
 
 
 def attribute(
@@ -157,4 +186,4 @@ def attribute(
     code = float(zero.mean() - puffer.mean())
     steps = [Share(TRAINER_STEP, code, code - reach, code + reach), *shares(scores, groups)]
     end = float((native if groups else zero).mean())
-    return Attribution(float(puffer.mean()), end, steps)
+    return Attribution(float(puffer.mean()), end, steps, scores)

@@ -25,14 +25,18 @@ def write_outputs(
     axis: Axis = "agent_steps",
     ladder: Ladder | None = None,
 ) -> Results:
-    """Write results.duckdb, summary.json, curves.png, .svg and .csv, and report.html, each whole or not at all."""
+    """Write summary.json, curves.png, .svg and .csv, report.html and results.duckdb, each whole or not at all.
+
+    Raises UserError while another program has results.duckdb open for writing; the others are there by then.
+    """
     results = read_results(
         runs, baseline.mean, provenance, findings=findings, confidence=confidence, axis=axis, ladder=ladder
     )
-    everything = [*results.runs, *(results.ladder.runs if results.ladder else [])]
-    store.merge(out / "results.duckdb", [(run.row(out), run.records + run.evaluations) for run in everything])
     write_summary(results, out / "summary.json")
     figure.draw(results, out)
     figure.write_csv(results, out / "curves.csv")
     write_report(results, out / "report.html")
+    everything = [*results.runs, *(results.ladder.runs if results.ladder else [])]
+    # Last: another program that has it open may be in the way.
+    store.merge(out / "results.duckdb", [(run.row(out), run.records + run.evaluations) for run in everything])
     return results

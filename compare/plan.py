@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from compare.defaults import written_out
 from compare.rundir import Run
 from metta_puffer.config.audit import audit
 from metta_puffer.config.loading import load_native, load_puffer
@@ -16,6 +17,19 @@ from metta_puffer.errors import UserError
 
 RUNS_FOLDER = "runs"
 ARMS = ("puffer", "native")
+CHECKPOINT_SECONDS = 300.0  # what a killed run loses at most, in seconds of training
+CONTROL_SUFFIX = "-again"  # of an arm that is another one with other seeds
+# What changes nothing that is learned.
+WITHOUT_EFFECT = frozenset(
+    {
+        "extra",
+        "checkpoint_interval_epochs",
+        "checkpoint_interval_seconds",
+        "checkpoint_keep",
+        "checkpoint_on_failure",
+        "upload_to",
+    }
+)
 BudgetAxis = Literal["agent_steps", "gradient_updates", "wall_seconds"]
 BUDGETS: dict[BudgetAxis, str] = {
     "agent_steps": "--total-agent-steps",
@@ -38,7 +52,8 @@ class Request:
     axis: BudgetAxis = "agent_steps"
     engine: EngineName | None = None  # None: as the configurations say
     control: str | None = None  # the arm that also runs against itself, as an arm of its own with other seeds
-    # Checkpoints a run, at equal shares of its budget; as configured where this is 0 or the budget one of seconds.
+    # Checkpoints a run at equal shares of its budget, to be evaluated; where this is 0 and the budget not one of
+    # seconds, as configured. Others come between them every CHECKPOINT_SECONDS.
     marks: int = 0
 
 
@@ -52,7 +67,7 @@ def plan_runs(request: Request) -> list[Run]:
     for seed in range(request.seeds):
         runs += [_run(request, arm, arm, seed, machine) for arm in ARMS]
         if request.control is not None:
-            again = f"{request.control}-again"
+            again = request.control + CONTROL_SUFFIX
             runs.append(_run(request, again, request.control, request.seeds + seed, machine))
     return runs
 
@@ -67,12 +82,16 @@ def _run(request: Request, name: str, arm: str, seed: int, machine: Machine) -> 
         rounds = math.ceil(request.budget / batch.gradient_updates_per_epoch)
         total = rounds * batch.agent_steps_collected_per_epoch
     plan = resolve(path, _overrides(request, arm, seed, total), run_dir=run_dir, machine=machine)
+    changes: dict[str, Any] = {"checkpoint_interval_seconds": CHECKPOINT_SECONDS}
     if request.axis == "wall_seconds":
-        return Run(name, seed, plan.model_copy(update={"total_wall_seconds": request.budget}))
-    if request.marks:
-        interval = max(1, math.ceil(plan.batch.total_epochs / request.marks))
-        plan = plan.model_copy(update={"checkpoint_interval_epochs": interval})
-    return Run(name, seed, plan)
+        between_marks = request.budget / max(1, request.marks)
+        changes["total_wall_seconds"] = request.budget
+        # By time alone: writing checkpoints takes some of it, from both arms alike.
+        changes["checkpoint_interval_epochs"] = plan.batch.total_epochs
+        changes["checkpoint_interval_seconds"] = between_marks / math.ceil(between_marks / CHECKPOINT_SECONDS)
+    elif request.marks:
+        changes["checkpoint_interval_epochs"] = max(1, math.ceil(plan.batch.total_epochs / request.marks))
+    return Run(name, seed, plan.model_copy(update=changes))
 
 
 def _overrides(request: Request, arm: str, seed: int, total: int | None = None) -> dict[str, Any]:
@@ -123,8 +142,8 @@ class Difference:
 
 
 def differences(*plans: RunPlan) -> list[Difference]:
-    """What differs between arms, read from their plans."""
-    flats = [flat(plan) for plan in plans]
+    """What differs between arms, read from their plans. An option given at its default is one left out."""
+    flats = [flat(plan) for plan in written_out(*plans)]
     paths = dict.fromkeys(path for values in flats for path in values)
     found = (Difference(path, tuple(values.get(path) for values in flats)) for path in paths)
     return [difference for difference in found if any(value != difference.values[0] for value in difference.values)]

@@ -1,7 +1,7 @@
 """What a user sees while the runs go on: a live table on a terminal, plain lines anywhere else."""
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol
@@ -15,12 +15,15 @@ from rich.table import Table
 from compare import rundir
 from compare.rundir import Run
 from compare.statistics import probability_of_improvement
+from metta_puffer.errors import UserError
 from metta_puffer.tracking.jsonl import RecordTail
 
 RATE_RECORDS = 8  # agent-steps per second are measured over this many records
 CONFIDENCE = 0.95
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN_SECONDS = 15.0  # between two plain lines about the same run
+LINES_AROUND = 6  # of a terminal that are not rows of runs: head, caption, the line below
+WIDE = 110  # columns of a terminal that has room for progress bars
 STANDING_SECONDS = 60.0  # between two about how the arms stand
 
 
@@ -62,8 +65,20 @@ class RunView:
             return f"{duration(self.wall_seconds)} of {duration(limit)}, {self.agent_steps:,} agent-steps"
         return f"{self.agent_steps:,} of {self._total:,} agent-steps"
 
+    @property
+    def short_position(self) -> str:
+        """The same for a narrow column."""
+        limit = self.run.plan.total_wall_seconds
+        if limit is not None:
+            return f"{short(self.agent_steps)}, {duration(self.wall_seconds)} / {duration(limit)}"
+        return f"{short(self.agent_steps)} / {short(self._total)}"
+
     def poll(self) -> None:
-        for record in self._tail.poll():
+        try:
+            records = self._tail.poll()
+        except UserError:  # of this run alone; the results say what is wrong with it
+            return
+        for record in records:
             self.agent_steps, self.wall_seconds = record.agent_steps, record.wall_seconds
             self._moments.append((record.agent_steps, record.wall_seconds))
             if "score" in record.values:
@@ -208,7 +223,8 @@ class LiveDisplay:
         return None
 
     def update(self, views: Sequence[RunView]) -> None:
-        self._live.update(table(views))
+        rows = max(1, self._console.height - LINES_AROUND)
+        self._live.update(table(views, rows, narrow=self._console.width < WIDE))
 
     def ended(self, view: RunView) -> None:
         if view.state == "failed":
@@ -243,27 +259,52 @@ def standing(views: Sequence[RunView]) -> str:
     )
 
 
-def table(views: Sequence[RunView]) -> Table:
+def shown(views: Sequence[RunView], rows: int) -> list[RunView]:
+    """At most `rows` of them, in their order: where not all fit, first those that run or failed, then the rest."""
+    first = [view for view in views if view.state in ("running", "failed")]
+    others = [view for view in views if view.state not in ("running", "failed")]
+    chosen = {view.run.run_id for view in [*first, *others][:rows]}
+    return [view for view in views if view.run.run_id in chosen]
+
+
+def short(count: float) -> str:
+    """Three digits of it: 25.6M."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= 0.9995 * size:
+            return f"{count / size:.3g}{letter}"
+    return f"{count:.3g}"
+
+
+def table(views: Sequence[RunView], rows: int | None = None, *, narrow: bool = False) -> Table:
+    """Of as many as `rows` of the views; all where that is None. `narrow` fits it into 80 columns."""
     result = Table(box=None, pad_edge=False)
-    for title in ("arm", "seed", "", "progress"):
-        result.add_column(title)
-    for title in ("agent-steps", "per second", "ETA", "score"):
-        result.add_column(title, justify="right")
-    result.add_column("")
-    result.caption, result.caption_justify = standing(views), "left"
+    result.add_column("arm", no_wrap=True)
+    for title in ("seed", "") if narrow else ("seed", "", "progress"):
+        result.add_column(title, no_wrap=True)
+    for title in ("agent-steps", "per s", "ETA", "score"):
+        result.add_column(title, justify="right", no_wrap=True)
+    result.add_column("", no_wrap=True)
+    listed = list(views) if rows is None else shown(views, rows)
+    captions = [standing(views)]
+    if len(listed) < len(views):
+        states = Counter(view.state for view in views)
+        counted = ", ".join(f"{count} {state}" for state, count in states.items())
+        captions.append(f"{len(listed)} of {len(views)} runs shown: {counted}")
+    result.caption, result.caption_justify = "\n".join(filter(None, captions)), "left"
     styles = {"running": "cyan", "finished": "green", "failed": "red"}
-    for view in views:
+    for view in listed:
         rate = view.agent_steps_per_second
+        bar = () if narrow else (ProgressBar(total=1.0, completed=view.share, width=20),)
         result.add_row(
             view.run.arm,
             str(view.run.seed),
             view.doing,
-            ProgressBar(total=1.0, completed=view.share, width=20),
-            view.position.replace(" of ", " / ").removesuffix(" agent-steps"),
-            "–" if rate is None else f"{rate:,.0f}",
+            *bar,
+            view.short_position,
+            "–" if rate is None else short(rate),
             duration(view.eta_seconds),
             f"{view.scores[-1]:.3f}" if view.scores else "–",
-            sparkline(view.scores),
+            sparkline(view.scores, 8 if narrow else 16),
             style=styles.get(view.state, "dim"),
         )
     return result

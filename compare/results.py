@@ -16,8 +16,8 @@ from compare.baseline import same_worlds, worlds_of
 from compare.curves import Axis, Curve, Floats, align, curve
 from compare.evaluation import EVALUATIONS_FILE, MODES, PREFIX
 from compare.fairness import SameStart, initial_weights, shared_cores
-from compare.ladder import Attribution, Ladder, attribute
-from compare.plan import arithmetic, differences
+from compare.ladder import Attribution, Ladder, Switched, attribute
+from compare.plan import CONTROL_SUFFIX, WITHOUT_EFFECT, arithmetic, differences
 from compare.rundir import Run, Status
 from compare.shapley import Mixture
 from compare.statistics import Verdict, compare_arms, final_scores
@@ -25,6 +25,8 @@ from metta_puffer.errors import UserError
 from metta_puffer.tracking import store
 from metta_puffer.tracking.jsonl import read_records
 from metta_puffer.tracking.schema import MetricRecord
+
+MAX_LISTED = 6  # runs by name in one line about them
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,14 @@ class RunResults:
 
 @dataclass(frozen=True)
 class LadderResults:
-    """The mixtures' runs of --ladder; `rungs` as in `compare.ladder.Ladder`."""
+    """The mixtures' runs of --ladder; fields as in `compare.ladder.Ladder`."""
 
-    groups: list[str]
+    switched: dict[str, list[Switched]]
     rungs: dict[Mixture, list[RunResults]]
+
+    @property
+    def groups(self) -> list[str]:
+        return list(self.switched)
 
     @property
     def runs(self) -> list[RunResults]:
@@ -141,6 +147,26 @@ class Results:
     def other_verdicts(self) -> dict[tuple[str, str], Verdict]:
         """Of the pairs with a further arm in them. One by one, with no correction for their number."""
         return {pair: self.compare(*pair) for pair in combinations(self.arms, 2) if pair != self.arms[:2]}
+
+    @property
+    def controls(self) -> list[tuple[str, str]]:
+        """The pairs of an arm with itself (--aa)."""
+        return [pair for pair in self.other_verdicts if pair[1] == pair[0] + CONTROL_SUFFIX]
+
+    def control_sentence(self, a: str, b: str) -> str:
+        """What a control came to, in words."""
+        verdict = self.other_verdicts[a, b]
+        share = f"{100 * (1 - verdict.confidence):.2g} %"
+        if not verdict.complete:
+            meaning = "It says nothing yet."
+        elif verdict.decision == "undecided":
+            meaning = "It finds no difference, as it should: the settings are equal and only the seeds differ."
+        else:
+            meaning = (
+                f"It finds a difference where none is, which happens by chance in up to {share} of controls. "
+                "If further seeds repeat it, something outside the settings differs: do not trust the verdict."
+            )
+        return f"{meaning} {verdict.sentence(a, b)}"
 
     @cached_property
     def evaluation_verdicts(self) -> dict[str, Verdict]:
@@ -207,16 +233,22 @@ class Results:
     def problems(self) -> list[str]:
         """What keeps the verdict from being complete, or the arms from being comparable, and what to do about it."""
         runs = [*self.runs, *(self.ladder.runs if self.ladder else [])]
+        unfinished = [result.run.run_id for result in runs if result.status in ("partial", "waiting")]
         found = [problem for problem in map(_problem, runs) if problem]
+        if unfinished:
+            listed = ", ".join(unfinished[:MAX_LISTED]) + (", …" if len(unfinished) > MAX_LISTED else "")
+            counted = f"{len(unfinished)} runs are" if len(unfinished) > 1 else "1 run is"
+            found.append(f"{counted} not finished ({listed}); --resume goes on")
         for arm in self.arms:
             first = self.of(arm)[0].run
             for other in (result.run for result in self.of(arm)[1:]):
-                changed = [difference.path for difference in differences(first.plan, other.plan)]
+                found_differences = differences(first.plan, other.plan)
+                changed = [one.path for one in found_differences if one.group not in WITHOUT_EFFECT]
                 if changed:
                     found.append(f"{other.run_id} has other settings than {first.run_id}: {', '.join(changed)}")
-        worlds = [self.of(arm)[0].run.plan.env for arm in self.arms]
-        if not all(same_worlds(worlds[0], other) for other in worlds[1:]):
-            described = (f"{arm} {worlds_of(env)}" for arm, env in zip(self.arms, worlds, strict=True))
+        plans = [self.of(arm)[0].run.plan for arm in self.arms]
+        if not all(same_worlds(plans[0], other) for other in plans[1:]):
+            described = (f"{arm} {worlds_of(plan.env)}" for arm, plan in zip(self.arms, plans, strict=True))
             found.append(f"the arms do not play the same worlds: {', '.join(described)}")
         return found
 
@@ -259,11 +291,26 @@ class Results:
                     {"path": difference.path, **dict(zip(self.arms, difference.values, strict=True))}
                     for difference in differences(*plans)
                 ],
-                "ladder": asdict(self.attribution) if self.attribution else None,
+                "ladder": self._ladder_summary(),
                 "findings": self.findings,
                 "provenance": self.provenance,
             }
         )
+
+    def _ladder_summary(self) -> dict[str, Any] | None:
+        found = self.attribution
+        if self.ladder is None or found is None:
+            return None
+        return {
+            "start": found.start,
+            "end": found.end,
+            "steps": [asdict(step) for step in found.steps],
+            "switched": {group: [asdict(one) for one in settings] for group, settings in self.ladder.switched.items()},
+            "mixtures": [
+                {"switched": sorted(mixture), "final_scores": scores.tolist()}
+                for mixture, scores in found.scores.items()
+            ],
+        }
 
     def _run_summary(self, result: RunResults) -> dict[str, Any]:
         last = result.records[-1] if result.records else None
@@ -285,9 +332,10 @@ class Results:
 def _problem(result: RunResults) -> str | None:
     name = result.run.run_id
     if result.status == "failed":
-        return f"{name} failed ({result.outcome.get('how')}); see {result.run.log}"
+        log = f"; see {result.run.log}" if result.run.log.exists() else ""
+        return f"{name} failed ({result.outcome.get('how')}){log}"
     if result.status != "finished":
-        return f"{name} is not finished; --resume goes on with it"
+        return None  # all of them in one line
     scored = [record.values["score"] for record in result.records if "score" in record.values]
     if not scored:
         return (
@@ -319,7 +367,7 @@ def read_results(
     walked = None
     if ladder is not None:
         rungs = {mixture: [RunResults.read(run) for run in rung] for mixture, rung in ladder.rungs.items()}
-        walked = LadderResults(ladder.groups, rungs)
+        walked = LadderResults(ladder.switched, rungs)
     read = [RunResults.read(run) for run in runs]
     return Results(arms, read, random_score, provenance, list(findings), confidence, axis, walked)
 

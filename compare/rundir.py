@@ -26,6 +26,7 @@ RESULT_FILE = "result.json"
 FAILURE_FILE = "failure.json"
 LOG_FILE = "log.txt"
 LOCK_FILE = "lock"
+TAIL_LINES = 25  # of a log that a failure shows
 
 Status = Literal["finished", "failed", "partial", "waiting"]
 
@@ -57,8 +58,8 @@ class Run:
 
 
 def plan_hash(plan: RunPlan) -> str:
-    """Equal for plans that train the same thing, wherever their run directories are."""
-    fields = plan.model_dump(mode="json", exclude={"run_dir"})
+    """Equal for plans that train the same thing, wherever their run directories are and however often they save."""
+    fields = plan.model_dump(mode="json", exclude={"run_dir", "checkpoint_interval_seconds"})
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -68,11 +69,22 @@ def begun_hash(run: Run) -> str:
     return plan_hash(run.plan) if content is None else str(content["plan_hash"])
 
 
+@contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """Where to write what is to stand at `path`: put there when it is whole, deleted when writing it fails."""
+    draft = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield draft
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` so that `path` holds all of it or what it held before."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(draft, path)
+    with draft_of(path) as draft:
+        draft.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -160,9 +172,9 @@ def _reached_its_budget(run: Run) -> bool:
     return out_of_time or records[-1].agent_steps >= run.plan.batch.total_timesteps
 
 
-def log_tail(run: Run, lines: int = 25) -> str:
+def log_tail(run: Run) -> str:
     try:
-        return "\n".join(run.log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(run.log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
     except FileNotFoundError:
         return "(it printed nothing)"
 

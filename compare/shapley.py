@@ -55,19 +55,24 @@ def shares(
     """The share of each group in mean(all switched) - mean(none switched); the shares add up to it.
 
     `scores` holds the final scores, [seeds], of every mixture in `mixtures(groups, seed)`; KeyError for a missing one.
-    The interval covers the noise of the seeds and, where orders are drawn, that of the draw.
+    The interval covers the noise of the seeds and, where orders are drawn, that of the draw. A group whose mixtures
+    score the same with it and without it, seed by seed, has a share of 0 without any doubt.
     """
     walked = orders(groups, seed)
     result = []
     for group in groups:
         weights: dict[Mixture, float] = {}
-        effects = []
+        effects, same = [], True
         for order in walked:
             before = frozenset(order[: order.index(group)])
             after = before | {group}
             weights[after] = weights.get(after, 0.0) + 1 / len(walked)
             weights[before] = weights.get(before, 0.0) - 1 / len(walked)
             effects.append(float(scores[after].mean() - scores[before].mean()))
+            same = same and np.array_equal(scores[after], scores[before])
+        if same and len(scores[frozenset()]) > 1:
+            result.append(Share(group, 0.0, 0.0, 0.0))
+            continue
         of_draw = 0.0 if len(groups) <= MAX_EXACT_GROUPS else float(np.var(effects, ddof=1)) / len(walked)
         value = float(np.mean(effects))
         reach = linear_reach([(weight, scores[mixture]) for mixture, weight in weights.items()], of_draw, confidence)

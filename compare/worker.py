@@ -10,13 +10,14 @@ import platform
 import signal
 import sys
 import time
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 
 from compare import rundir
-from compare.evaluation import evaluate
+from compare.evaluation import EPISODES, MARKS, evaluate
 from compare.provenance import versions
 from metta_puffer import trainers
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError
@@ -90,9 +91,14 @@ def main() -> int:
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--parent", type=int, help="process that starts it, to stop with; none under a scheduler")
     parser.add_argument("--jobs", type=int, help="runs that share this machine, this one included")
-    parser.add_argument("--evaluations", type=int, default=0)
-    parser.add_argument("--evaluation-episodes", type=int, default=0)
-    parser.add_argument("--wandb-group")
+    parser.add_argument("--evaluations", type=int, default=MARKS, help=f"policies that play held-out maps ({MARKS})")
+    parser.add_argument(
+        "--evaluation-episodes",
+        type=int,
+        default=EPISODES,
+        help=f"episodes that each of them plays, twice ({EPISODES})",
+    )
+    parser.add_argument("--wandb-group", help="log to wandb too, in this group")
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell hands it down ignored
     if arguments.parent is not None:
@@ -101,9 +107,18 @@ def main() -> int:
         return work(arguments.run_dir, arguments)
     except UserError as error:
         print(error, file=sys.stderr)
-        return EXIT_UNUSABLE_INPUT
+        status, said = EXIT_UNUSABLE_INPUT, str(error)
     except KeyboardInterrupt:
         return EXIT_STOPPED
+    except Exception:
+        said = traceback.format_exc()
+        print(said, file=sys.stderr)
+        status = 1
+    if arguments.parent is None and (arguments.run_dir / rundir.RUN_FILE).exists():
+        # Nobody watches: the comparison that is made later must know.
+        tail = "\n".join(said.splitlines()[-rundir.TAIL_LINES :])
+        rundir.write_json(arguments.run_dir / rundir.FAILURE_FILE, {"how": f"exit status {status}", "log_tail": tail})
+    return status
 
 
 if __name__ == "__main__":

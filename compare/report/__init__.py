@@ -2,13 +2,13 @@
 
 import html
 import json
-import os
 from pathlib import Path
 from string import Template
 
 from compare.report.data import chart_data
 from compare.report.sections import sections
 from compare.results import Results
+from compare.rundir import draft_of
 
 HERE = Path(__file__).parent
 
@@ -31,9 +31,8 @@ def write_report(results: Results, path: Path) -> None:
         sections="\n".join(sections(results)),
         data=data,
     )
-    draft = path.with_name(f".{os.getpid()}.{path.name}")
-    draft.write_text(page)
-    os.replace(draft, path)
+    with draft_of(path) as draft:
+        draft.write_text(page)
 
 
 def title(results: Results) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from compare.arm_style import arm_style
 from compare.curves import AXES, Axis, Floats, align, curve, smoothed, with_value
 from compare.evaluation import PREFIX
 from compare.figure import TITLES
@@ -40,6 +41,8 @@ def chart_data(results: Results) -> dict[str, Any]:
         }
     data = {
         "arms": list(results.arms),
+        "colours": [arm_style(index).colour for index in range(len(results.arms))],
+        "dashes": [arm_style(index).dash_array for index in range(len(results.arms))],
         "axis_titles": TITLES,
         "random_score": results.random_score,
         "measures": measures,

@@ -33,7 +33,7 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def estimate(estimate: Any, *, signed: bool) -> str:
-    if math.isnan(estimate.low):
-        return number(estimate.value)
     sign = "+" if signed else ""
+    if math.isnan(estimate.low):
+        return "–" if math.isnan(estimate.value) else f"{estimate.value:{sign}.3f}"
     return f"{estimate.value:{sign}.3f} ({estimate.low:{sign}.3f} to {estimate.high:{sign}.3f})"

@@ -4,8 +4,7 @@
   const chart = document.getElementById("chart");
   if (!chart) return;
   const tip = document.getElementById("tip");
-  const colours = ["#0072B2", "#D55E00", "#009E73", "#CC79A7"];
-  const dashes = ["", "9 5", "3 4", "12 4 3 4"];
+  const { colours, dashes } = data;
   const state = { measure: "smoothed", axis: "agent_steps", band: "spread", seeds: true };
   const measure = () => data.measures[state.measure] || { runs: [], means: { [state.axis]: [] } };
 
@@ -112,7 +111,7 @@
   const line = (text, colour, bold) => {
     const row = document.createElement("div");
     row.textContent = text;
-    if (colour) row.style.color = colour;
+    if (colour) Object.assign(row.style, { borderLeft: `4px solid ${colour}`, paddingLeft: "6px" });
     if (bold) row.style.fontWeight = "600";
     tip.appendChild(row);
   };

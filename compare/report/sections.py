@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from compare.arm_style import LINE_WIDTH, arm_style
 from compare.curves import SMOOTHING
 from compare.evaluation import PREFIX
 from compare.figure import TITLES
@@ -37,7 +38,19 @@ def sections(results: Results) -> list[str]:
 
 
 def _arm_key(results: Results, index: int) -> str:
-    return f'<span class="key {"abcd"[index % 4]}"></span>{escape(results.arms[index])}'
+    style = arm_style(index)
+    return _key(style.colour, LINE_WIDTH, style.dash_array) + escape(results.arms[index])
+
+
+def _random_key() -> str:
+    return f"{_key('#555', 2, '2 4')}random policy"
+
+
+def _key(colour: str, width: int, dash_array: str) -> str:
+    return (
+        f'<svg class="key" width="28" height="4" aria-hidden="true"><line x2="28" y1="2" y2="2" stroke="{colour}" '
+        f'stroke-width="{width}" stroke-dasharray="{dash_array}"/></svg>'
+    )
 
 
 def _verdict(results: Results) -> str:
@@ -63,9 +76,7 @@ def _verdict(results: Results) -> str:
             )
         )
     if results.random_score is not None:
-        rows.append(
-            (['<span class="key random"></span>random policy', "", number(results.random_score), "", "", ""], False)
-        )
+        rows.append(([_random_key(), "", number(results.random_score), "", "", ""], False))
     head = ["arm", "seeds", "final score", "sd over seeds", "interquartile mean", "agent-steps/s"]
     facts = [
         ["area under the curve", estimate(verdict.area_difference, signed=True)],
@@ -82,15 +93,27 @@ def _verdict(results: Results) -> str:
         for mode, judgement in results.evaluation_verdicts.items()
     )
     held_out = f"<h3>The last policies on held-out maps</h3><ul>{items}</ul>" if items else ""
-    others = "".join(f"<li>{escape(other.sentence(*pair))}</li>" for pair, other in results.other_verdicts.items())
+    others = "".join(
+        f"<li>{escape(other.sentence(*pair))}</li>"
+        for pair, other in results.other_verdicts.items()
+        if pair not in results.controls
+    )
     others = f"<h3>Other pairs, one by one</h3><ul>{others}</ul>" if others else ""
+    controls = "".join(f"<li>{escape(results.control_sentence(*pair))}</li>" for pair in results.controls)
+    controls = f"<h3>Control: an arm against itself</h3><ul>{controls}</ul>" if controls else ""
     return section(
         "verdict",
         "How sure is that?",
         f"Final score: mean over the last tenth of the run's {TITLES[results.axis]}. Difference: {b} minus {a}, with "
         f"the {percent} interval of Welch's t test. An interval that crosses zero means that the runs do not tell the "
         "arms apart, not that the arms are equal.",
-        _difference_bar(results) + table(head, rows, 1) + "<h3>More measures</h3>" + measures + held_out + others,
+        _difference_bar(results)
+        + table(head, rows, 1)
+        + "<h3>More measures</h3>"
+        + measures
+        + held_out
+        + controls
+        + others,
     )
 
 
@@ -99,21 +122,23 @@ def _difference_bar(results: Results) -> str:
     seen = results.verdict.difference
     if math.isnan(seen.low):
         return ""
-    reach = 1.15 * max(abs(seen.low), abs(seen.high), 1e-9)
+    reach = 1.5 * max(abs(seen.low), abs(seen.high), 1e-9)  # leaves room for the labels beside the bar
 
     def place(value: float) -> float:
         return 50 + 50 * value / reach
 
     low, high, value = place(seen.low), place(seen.high), place(seen.value)
+    # Each on its own side of the bar, and the zero above it: they meet at no width of the page.
     ends = "".join(
-        f'<span class="label" style="left:{place(at):.1f}%">{at:+.3g}</span>' for at in (seen.low, seen.high)
+        f'<span class="label {side}" style="left:{place(at):.1f}%">{at:+.3g}</span>'
+        for side, at in (("low", seen.low), ("high", seen.high))
     )
     text = f"Difference {seen.value:+.3g}, interval {seen.low:+.3g} to {seen.high:+.3g}"
     return (
         f'<div class="span" role="img" aria-label="{escape(text)}">'
-        f'<span class="side" style="left:0;color:var(--a)">◀ {escape(results.arms[0])} higher</span>'
-        f'<span class="side" style="right:0;color:var(--b)">{escape(results.arms[1])} higher ▶</span>'
-        f'<span class="zero" style="left:50%"></span><span class="label" style="left:50%">0</span>'
+        f'<span class="side" style="left:0"><b class="a">◀</b> {escape(results.arms[0])} higher</span>'
+        f'<span class="side" style="right:0">{escape(results.arms[1])} higher <b class="b">▶</b></span>'
+        f'<span class="zero" style="left:50%"></span><span class="label origin" style="left:50%">0</span>'
         f'<span class="bar" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
         f'<span class="dot" style="left:{value:.1f}%"></span>{ends}</div>'
     )
@@ -132,7 +157,7 @@ def _curves(results: Results) -> str:
     measures = choices("measure", "measure", [(name, MEASURES[name]) for name in shown_measures(results)])
     keys = "".join(f"<span>{_arm_key(results, index)}</span>" for index in range(len(results.arms)))
     if results.random_score is not None:
-        keys += '<span><span class="key random"></span>random policy</span>'
+        keys += f"<span>{_random_key()}</span>"
     crowded = f'<p class="warning">{escape(results.shared_cores)}</p>' if results.shared_cores else ""
     body = (
         f'<div class="controls">{measures}</div>'

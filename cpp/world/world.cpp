@@ -35,8 +35,8 @@ bool World::move_object(ObjectIndex object, Location to) {
 void World::swap_objects(ObjectIndex a, ObjectIndex b) {
   const Location place_of_a = objects[a].location;
   const Location place_of_b = objects[b].location;
-  put(a, place_of_b);
   put(b, place_of_a);
+  put(a, place_of_b);  // second: of two in one cell (one was removed before) this one is found there afterwards
   if (game->any_territory_control) {
     territory_source_moved(*this, a);
     territory_source_moved(*this, b);

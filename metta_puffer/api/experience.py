@@ -176,7 +176,7 @@ class Experience:
         if self.ready_for_training:
             raise UserError("the buffer is full", remedy="train on it, or call reset_for_rollout()")
         if self._collecting is None or self._used:
-            parts.terms.begin(self.rollouts, self.agent_steps)
+            parts.terms.begin(self.rollouts, self.agent_steps, parts.rollout.plan.losses)
             self._collecting, self._used = parts.rollout.begin(), False
             collected = self._collecting
             self.rollouts += 1

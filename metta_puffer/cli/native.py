@@ -7,6 +7,7 @@ import argparse
 import logging
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from metta_puffer.config.loading import CONFIGS, load_native
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.config.resolver import resolve_native
 from metta_puffer.errors import EXIT_UNUSABLE_INPUT, UserError, did_you_mean
-from metta_puffer.native.run_folder import RUNS, fetch, working_folder
+from metta_puffer.native.run_folder import CHECKPOINTS, RUNS, fetch, working_folder
 from metta_puffer.tracking.jsonl import METRICS_FILE, PLAN_FILE, JsonlSink
 from metta_puffer.tracking.multi import MultiSink
 from metta_puffer.tracking.schema import MetricSink
@@ -32,16 +33,22 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 the training itself failed, 2 unusable input, 130 stopped by Ctrl-C (and resumable)."""
-    logging.basicConfig(level=logging.INFO, format="metta-native: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="metta-native: %(message)s", stream=sys.stderr)
+    logging.getLogger("metta_puffer").setLevel(logging.INFO)  # of other packages only what is wrong
     try:
         arguments = _arguments(argv)
-        return int(arguments.run(arguments))
+        status = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return status
     except UserError as error:
         print(f"metta-native: {error}", file=sys.stderr)
         return EXIT_UNUSABLE_INPUT
     except KeyboardInterrupt:
         print("metta-native: stopped; the last checkpoint is kept", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:  # nobody reads on, as with `| head`; nor may Python try to write the rest at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -119,7 +126,8 @@ def _train(arguments: argparse.Namespace) -> int:
         f"{result.gradient_updates:,} gradient updates in {result.wall_seconds:.1f} s; checkpoint {result.checkpoint}"
     )
     if result.status == "interrupted":
-        print(f"resume with: metta-native train --config {arguments.config} --run-dir {location} --resume")
+        words = ["--config", arguments.config, "--run-dir", location, "--resume", *arguments.overrides]
+        print(f"resume with: metta-native train {shlex.join(words + ['--wandb'] * arguments.wandb)}")
         return EXIT_INTERRUPTED
     return 0
 
@@ -160,7 +168,9 @@ def _claim(location: str, run_dir: Path, plan: RunPlan, *, resume: bool) -> None
     """Makes the run folder and writes the plan into it, and into the place behind its URI, from where a run to be
     resumed is fetched. Raises UserError when either holds another run or is read-only."""
     kept = uris.join(location, PLAN_FILE)
-    started = (run_dir / PLAN_FILE).exists() or (plan.upload_to is not None and uris.is_file(kept))
+    # A folder that was deleted under its run has versions and no plan.
+    here = (run_dir / PLAN_FILE).exists() or any((run_dir / CHECKPOINTS).glob("v*"))
+    started = here or (plan.upload_to is not None and uris.is_file(kept))
     if started and not resume:
         raise UserError(
             "this run folder holds a run already", file=location, remedy="add --resume, or name a fresh --run-dir"

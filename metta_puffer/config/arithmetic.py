@@ -7,6 +7,7 @@ rl/util/batch_utils.py, rl/experience.py).
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -231,11 +232,21 @@ def weights_bytes(parameters: int, copies: int) -> int:
     return parameters * copies * 4
 
 
-def activation_bytes(
-    minibatch_size: int, trained_agent_step: int, agents_per_forward: int, acting_agent: int, copied: int
-) -> int:
+def trained_bytes(measured: Sequence[tuple[float, float]], agent_steps: int) -> int:
+    """Peak of a forward and backward pass, on the line through the measured (agent-steps, bytes), rising in both.
+
+    No straight line: the C library keeps freed blocks of up to 32 MiB and gives larger ones back (malloc,
+    DEFAULT_MMAP_THRESHOLD_MAX), so an agent-step weighs most where the largest tensors are just below that.
+    """
+    points = [(0.0, 0.0), *measured]
+    after = next((i for i, (steps, _) in enumerate(points) if steps >= agent_steps and i), len(points) - 1)
+    (low, low_bytes), (high, high_bytes) = points[after - 1], points[after]
+    return round(low_bytes + (agent_steps - low) * (high_bytes - low_bytes) / (high - low))
+
+
+def activation_bytes(minibatch_size: int, trained: int, copied: int, agents_per_forward: int, acting_agent: int) -> int:
     """The larger of the two peaks: a minibatch with its copied observations, or a rollout's forward pass."""
-    return max(minibatch_size * (trained_agent_step + copied), agents_per_forward * acting_agent)
+    return max(trained + minibatch_size * copied, agents_per_forward * acting_agent)
 
 
 def worlds_bytes(worlds: int, agents_per_world: int, world: int, world_agent: int) -> int:

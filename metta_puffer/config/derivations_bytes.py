@@ -11,6 +11,8 @@ from metta_puffer.config.sizes import Sizes
 
 OBSERVATION_TOKENS = 200  # of the published arena; env.num_tokens when given
 BYTES_PER_TOKEN = 3
+# What derive_process adds, for runs on the CPU by a trainer and with a policy of this project.
+OF_PROCESS = ("weights_bytes", "activation_bytes", "worlds_bytes", "action_log_bytes", "process_bytes")
 EPISODE_LENGTH = 1000  # of our games; env.max_steps when given
 
 
@@ -36,7 +38,7 @@ def _option(loaded: Loaded[Any], name: str, otherwise: int) -> int:
 def derive_buffers(
     q: Quantities, sizes: Sizes, loaded: Loaded[Any], holding: Holding, policy: PolicyMemory | None
 ) -> None:
-    """`policy` None: its recurrent state is not known and counts as nothing."""
+    """`policy` None: its recurrent state is not known and left out."""
     tokens = _option(loaded, "num_tokens", OBSERVATION_TOKENS)
     q.derived(
         "observation_buffer_bytes",
@@ -48,17 +50,7 @@ def derive_buffers(
         tokens=(tokens, "env.num_tokens, 200 when not given"),
         bytes_per_token=(BYTES_PER_TOKEN, "packed location, feature, value"),
     )
-    hidden = policy.hidden_size if policy else 0
-    state = a.recurrent_state_bytes(sizes.total_agents, hidden, sizes.segments if holding.rows_keep_state else 0)
-    q.derived(
-        "recurrent_state_bytes",
-        state,
-        "bytes",
-        f"(total_agents{' + segments' if holding.rows_keep_state else ''}) * hidden_size * 2 * 4",
-        "total_agents",
-        *(["segments"] if holding.rows_keep_state else []),
-        hidden_size=(hidden, "policy table, config/memory.json" if policy else "not known of this policy"),
-    )
+    state = _derive_state(q, sizes, holding, policy) if policy else 0
     successor = " + segments * (bptt_horizon + 1) * successor_cell_bytes" if holding.successor_cell else ""
     others = {"successor_cell_bytes": (holding.successor_cell, "value, reward, done, ratio of one column more")}
     q.derived(
@@ -72,14 +64,30 @@ def derive_buffers(
             recurrent_state=state,
         ),
         "bytes",
-        f"observation_buffer_bytes + segments * bptt_horizon * cell_bytes{successor} + recurrent_state_bytes",
+        f"observation_buffer_bytes + segments * bptt_horizon * cell_bytes{successor}"
+        + (" + recurrent_state_bytes" if policy else ""),
         "observation_buffer_bytes",
         "segments",
         "bptt_horizon",
-        "recurrent_state_bytes",
+        *(["recurrent_state_bytes"] if policy else []),
         cell_bytes=(holding.cell, "action and per-step numbers of one cell"),
         **(others if holding.successor_cell else {}),
     )
+
+
+def _derive_state(q: Quantities, sizes: Sizes, holding: Holding, policy: PolicyMemory) -> int:
+    rows = sizes.segments if holding.rows_keep_state else 0
+    state = a.recurrent_state_bytes(sizes.total_agents, policy.hidden_size, rows)
+    q.derived(
+        "recurrent_state_bytes",
+        state,
+        "bytes",
+        f"{'(total_agents + segments)' if holding.rows_keep_state else 'total_agents'} * hidden_size * 2 * 4",
+        "total_agents",
+        *(["segments"] if holding.rows_keep_state else []),
+        hidden_size=(policy.hidden_size, "policy table, config/memory.json"),
+    )
+    return state
 
 
 def derive_vector_buffers(q: Quantities, sizes: Sizes, version: str, worker_processes: int) -> None:
@@ -126,15 +134,15 @@ def derive_process(
     )
     observation = sum(entry.value for entry in q["observation_buffer_bytes"].inputs if entry.name == "tokens")
     copied = observation * BYTES_PER_TOKEN if gathers_rows else 0
-    trained, acting = policy.bytes_per_trained_agent_step, policy.bytes_per_acting_agent
+    trained, acting = a.trained_bytes(policy.trained_bytes, sizes.minibatch_size), policy.bytes_per_acting_agent
     q.derived(
         "activation_bytes",
-        a.activation_bytes(sizes.minibatch_size, trained, sizes.agents_per_forward, acting, copied),
+        a.activation_bytes(sizes.minibatch_size, trained, copied, sizes.agents_per_forward, acting),
         "bytes",
-        "max(minibatch_size * (trained_agent_step_bytes + copied_bytes), agents_per_forward * acting_agent_bytes)",
+        "max(trained_bytes + minibatch_size * copied_bytes, agents_per_forward * acting_agent_bytes)",
         "minibatch_size",
         "agents_per_forward",
-        trained_agent_step_bytes=(trained, f"forward and backward pass of the policy; {measured}"),
+        trained_bytes=(trained, f"forward and backward pass of the minibatch, between sizes {measured}"),
         copied_bytes=(copied, "observation of one agent-step" if copied else "rows are used in place"),
         acting_agent_bytes=(acting, f"forward pass of a rollout; {measured}"),
     )

@@ -1,19 +1,23 @@
 """Where a number comes from: formula, inputs with file and line, and the steps in between."""
 
 import re
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 
 from metta_puffer.config.quantities import Quantity
 from metta_puffer.config.sides import Side
-from metta_puffer.errors import UserError, did_you_mean
 
 
 def explain(side: Side, name: str) -> list[str]:
-    """Lines, indented by depth. Raises UserError for a quantity that this side does not have."""
-    if name not in side.quantities:
-        known = did_you_mean(name, side.quantities)
-        raise UserError(f"no such quantity on the {side.name} side.{known}", remedy="run without --explain", key=name)
+    """Lines, indented by depth, for a quantity that this side has."""
     return list(_lines(side, side.quantities[name], 0, set()))
+
+
+def wrapped(lines: Iterable[str], width: int) -> Iterator[str]:
+    """The lines broken at spaces, with what follows a break further in than its line."""
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()) + 4)
+        yield textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def number(value: object) -> str:

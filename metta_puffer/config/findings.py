@@ -1,6 +1,7 @@
 """All findings of a pair of configurations. docs/findings.md explains every id; a test keeps the two in step."""
 
 from metta_puffer.config import findings_data as data
+from metta_puffer.config import findings_options as options
 from metta_puffer.config import findings_pair as pair
 from metta_puffer.config import findings_running as running
 from metta_puffer.config.finding import Finding, PairRule, Rule
@@ -27,6 +28,7 @@ SIDE_RULES: tuple[Rule, ...] = (
     data.carried_state,
     running.serial_drops,
     running.unread_keys,
+    options.refused_options,
     running.unresolved_defaults,
     running.frozen_scheduler,
     running.repeated_seeds,

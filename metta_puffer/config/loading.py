@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from metta_puffer.config import native_model, puffer_model
 from metta_puffer.config.files import CONFIGS
 from metta_puffer.config.hydra import Composed, read_composed
-from metta_puffer.config.kinds import describe, field_kind
+from metta_puffer.config.kinds import LARGEST, describe, field_kind
 from metta_puffer.config.loss_options import check_losses
 from metta_puffer.config.native_model import NativeConfig
 from metta_puffer.config.native_yaml import MANDATORY, Unresolved, read_yaml, scalar
@@ -198,7 +198,8 @@ def _closed(key: str, known: Iterable[str], open_sections: tuple[str, ...]) -> b
 
 
 def _unknown_override(key: str, value: Any, known: Iterable[str]) -> Problem:
-    return Problem(f"no such key.{did_you_mean(key, known)}", "--help lists every key", key, value, OVERRIDE)
+    lists = "configs/puffer/default.ini lists" if "train.gamma" in known else "configs/native/metta.yaml lists"
+    return Problem(f"no such key.{did_you_mean(key, known)}", f"{lists} every key", key, value, OVERRIDE)
 
 
 def _load(
@@ -285,6 +286,8 @@ def _validated(
                 continue
             found = read.get(key)
             kind = field_kind(fields[key]) if key in fields else "another kind of value"
+            if detail.get("ctx", {}).get("le") == LARGEST:
+                kind = "a whole number below 2^63"
             problems.append(
                 Problem(
                     f"expected {kind}",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 TABLE = Path(__file__).parent / "memory.json"
+NUMBERS = ("parameters", "hidden_size", "bytes_per_acting_agent")
 
 
 @cache
@@ -25,7 +26,7 @@ class PolicyMemory:
 
     parameters: int
     hidden_size: int  # width of each of the two tensors of the recurrent state; 0 without recurrence
-    bytes_per_trained_agent_step: int  # peak of a forward and backward pass
+    trained_bytes: tuple[tuple[float, float], ...]  # agent-steps of a forward and backward pass, and its peak
     bytes_per_acting_agent: int  # peak of a rollout's forward pass
 
 
@@ -34,10 +35,12 @@ def policy_memory(name: str, recurrent: bool, options: Mapping[str, Any]) -> Pol
     entry = table()["policies"].get(name if recurrent else f"{name} without recurrence")
     if entry is None:
         return None
-    values = {field: float(entry[field]) for field in PolicyMemory.__dataclass_fields__}
+    scales = dict.fromkeys((*NUMBERS, "trained_agent_steps"), 1.0)
     for option, law in entry["options"].items():
         size = options.get(option, law["default"])
         if isinstance(size, int) and size > 0:
-            for field in values:
-                values[field] *= (size / law["default"]) ** law.get(field, 0.0)
-    return PolicyMemory(**{field: round(value) for field, value in values.items()})
+            for field in scales:
+                scales[field] *= (size / law["default"]) ** law.get(field, 0.0)
+    # Tensors twice as wide are kept and given back as those of twice the agent-steps are.
+    trained = tuple((steps / scales["trained_agent_steps"], peak) for steps, peak in entry["trained_bytes"])
+    return PolicyMemory(trained_bytes=trained, **{field: round(entry[field] * scales[field]) for field in NUMBERS})

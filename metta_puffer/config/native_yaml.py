@@ -30,14 +30,14 @@ class Unresolved(str):
 
 
 def scalar(text: str) -> Any:
-    """The value a plain YAML scalar spells; used for overrides, too."""
+    """The value that an override spells: a plain YAML scalar, or a list in brackets. Other text stays text."""
     try:
         node = yaml.compose(text, Loader=_LOADER)
-    except yaml.YAMLError:
+        if isinstance(node, yaml.SequenceNode) and node.flow_style:
+            return _Walk("command line", "override", {}).value(node, 0)
+    except (yaml.YAMLError, UserError, RecursionError):
         return text
-    if not isinstance(node, yaml.ScalarNode):
-        return text
-    return _value(node)
+    return _value(node) if isinstance(node, yaml.ScalarNode) else text
 
 
 def read_yaml(path: str | Path, kind: Any = "file") -> Raw:

@@ -38,11 +38,13 @@ class Pair:
         self.original = {name: self.side(name).loaded for name in SIDES}
 
     def side(self, name: SideName) -> Side:
-        """The side as it stands with the overrides so far."""
+        """The side as it stands with the overrides so far, for the trainers that will read the written pair: ours."""
         if name not in self._sides:
             overrides = self.overrides[name]
             self._sides[name] = (
-                puffer_side(load_puffer(self.files[name], overrides, default=self.puffer_default), self.machine)
+                puffer_side(
+                    load_puffer(self.files[name], overrides, default=self.puffer_default), self.machine, loop="ours"
+                )
                 if name == "puffer"
                 else native_side(load_native(self.files[name], overrides), self.machine, semantics="ours")
             )

@@ -69,10 +69,12 @@ def _configuration(side: Side) -> Lines:
 
 
 def _worlds(side: Side) -> Lines:
+    workers, groups = side.value("workers"), side.value("groups")
     return (
         f"{side.value('envs'):,} worlds of {side.value('agents_per_env')} agents",
         f"{side.value('total_agents'):,} agents in all",
-        f"{side.value('workers')} workers, {side.value('groups')} groups of {side.value('envs_per_forward'):,} worlds",
+        f"{workers} worker{'s' * (workers != 1)}, {groups} group{'s' * (groups != 1)}"
+        f" of {side.value('envs_per_forward'):,} worlds",
         f"{side.value('distinct_env_seeds'):,} distinct seeds",
     )
 

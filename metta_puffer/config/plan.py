@@ -119,7 +119,7 @@ class SchedulePlan(Frozen):
     metric instead of time: `start` at `metric_start`, `end` at `metric_end`, after exponential smoothing.
     """
 
-    key: str  # optimizer.learning_rate, ppo.ent_coef, vtrace.vtrace_rho_clip, ...
+    key: str  # optimizer.learning_rate, ppo.ent_coef, vtrace.vtrace_rho_clip, losses.kickstarter.coef, ...
     kind: Literal["linear", "cosine", "sawtooth", "metric"]
     start: float
     end: float
@@ -175,6 +175,8 @@ class RunPlan(Frozen):
     # Ends the run with the round in which this much time is over, before a resume included; None: no limit.
     total_wall_seconds: float | None = None
     checkpoint_interval_epochs: int
+    # Also after this much time without one, so that a killed run loses no more; None: by epochs alone.
+    checkpoint_interval_seconds: float | None = None
     checkpoint_keep: int | None = None  # newest versions that are kept; None keeps all
     # What becomes of a run that cannot write a checkpoint or its metrics.
     checkpoint_on_failure: Literal["continue", "stop"] = "continue"
@@ -183,3 +185,8 @@ class RunPlan(Frozen):
     notes: tuple[str, ...] = ()  # what the resolver changed or wants known; trainers print it at the start
     # Trainer-specific keys that change no size and no rule (dashboard, compile_mode, cpu_offload, ...).
     extra: dict[str, Any] = {}
+
+    def checkpoint_is_due(self, epoch: int, seconds_since_last: float) -> bool:
+        """After round `epoch`, so long after the last checkpoint (or the start)."""
+        limit = self.checkpoint_interval_seconds
+        return epoch % self.checkpoint_interval_epochs == 0 or (limit is not None and seconds_since_last >= limit)

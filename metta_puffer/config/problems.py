@@ -6,6 +6,8 @@ from typing import Any
 from metta_puffer.config.settings import Source
 from metta_puffer.errors import UserError
 
+LONGEST = 80  # characters of a value that a message repeats
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -25,8 +27,14 @@ class Problem:
             file=source.place if source else None,
             line=source.line if source else None,
             key=self.key,
-            value=self.value,
+            value=_short(self.value),
         )
+
+
+def _short(value: Any) -> Any:
+    """A number of thousands of digits would hide the message."""
+    text = str(value)
+    return f"{text[:LONGEST]}..." if len(text) > LONGEST else value
 
 
 class ManyProblems(UserError):

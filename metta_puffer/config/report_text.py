@@ -1,9 +1,10 @@
 """The audit as tables for a terminal of 80 columns."""
 
 import math
+import textwrap
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +17,13 @@ from metta_puffer.config.findings import Finding
 from metta_puffer.config.reconcile import Reconciled
 from metta_puffer.config.sides import Side
 
+# kind of a difference -> heading of its table
+DIFFERENCES = {
+    "setting": "setting",
+    "rule": "rule",
+    "quantity": "quantity",
+    "spelled out": "no difference, but only one spells it out",
+}
 MARK = {"error": "[bold red]error[/]", "warning": "[yellow]warning[/]", "note": "[dim]note[/]"}
 
 
@@ -30,14 +38,21 @@ def show(value: Any) -> str:
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def quantities_table(left: Side, right: Side) -> Table:
+def quantities_tables(left: Side, right: Side) -> list[Table]:
+    """One of a rank and, with several, one of all ranks, whose longer names would leave no room for the units."""
     names = quantity_names(left, right)
     names.sort(key=lambda name: name != "agents_per_env")  # the agent-count mismatch first
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("quantity")
-    table.add_column(left.name, justify="right")
-    table.add_column(right.name, justify="right")
-    table.add_column("unit", style="dim")
+    of_all = [name for name in names if name.endswith("_all_ranks")]
+    of_one = [name for name in names if name not in of_all]
+    return [_quantities_table(left, right, part) for part in (of_one, of_all) if part]
+
+
+def _quantities_table(left: Side, right: Side, names: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
+    table.add_column("quantity", no_wrap=True)
+    table.add_column(left.name, justify="right", no_wrap=True)
+    table.add_column(right.name, justify="right", no_wrap=True)
+    table.add_column("unit", style="dim", overflow="fold")
     for name in names:
         a, b = left.quantities.get(name), right.quantities.get(name)
         unit = (a or b).unit  # type: ignore[union-attr]
@@ -57,9 +72,16 @@ def print_findings(findings: Sequence[Finding], console: Console) -> None:
     for finding in findings:
         head = f"{MARK[finding.severity]} {finding.side} [bold]{finding.id}[/]: {escape(finding.message)}"
         console.print(head, highlight=False)
-        console.print(f"  evidence: {finding.evidence}", highlight=False, markup=False)
-        console.print(f"  fix: {finding.fix}", highlight=False, markup=False)
+        for text in (f"evidence: {finding.evidence}", f"fix: {finding.fix}"):
+            console.print(_indented(text, console.width), highlight=False, markup=False, soft_wrap=True)
         console.print()
+
+
+def _indented(text: str, width: int, by: int = 2) -> str:
+    indent = " " * by
+    return textwrap.fill(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def print_audit(result: Audit, console: Console) -> None:
@@ -72,9 +94,11 @@ def print_audit(result: Audit, console: Console) -> None:
             highlight=False,
         )
         console.print()
-    console.print(quantities_table(*result.sides), highlight=False)
+    for table in quantities_tables(*result.sides):
+        console.print(table, highlight=False)
+        console.print()
     engines = ", ".join(f"{side.loaded.model.env.engine} ({side.name})" for side in result.sides)
-    console.print(f"\nengine: {engines}\n", highlight=False)
+    console.print(f"engine: {engines}\n", highlight=False)
     print_findings(result.findings, console)
     counts = {s: sum(f.severity == s for f in result.findings) for s in ("error", "warning", "note")}
     console.print(
@@ -86,8 +110,9 @@ def print_audit(result: Audit, console: Console) -> None:
 
 def _table(columns: Sequence[str], right: Collection[str] = ()) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
-    for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for position, name in enumerate(columns):
+        justify: Literal["right", "left"] = "right" if name in right else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=not position)  # names are there to be copied
     return table
 
 
@@ -96,15 +121,18 @@ def print_reconciled(result: Reconciled, files: Sequence[Path], console: Console
     for constraint in result.constraints:
         console.print(f"\n[yellow]not exactly possible[/]: {escape(constraint)}", highlight=False)
     for side in dict.fromkeys(change.side for change in result.changes):
-        table = _table(("key", "from", "to", "why"), right=("from", "to"))
-        for change in result.changes:
-            if change.side == side:
-                cells = (change.key, show(change.before), show(change.after), change.why)
-                table.add_row(*(escape(cell) for cell in cells))
-        console.print(f"\nwhat changed on the {side} side", highlight=False)
-        console.print(table, highlight=False)
+        changes = [change for change in result.changes if change.side == side]
+        console.print(f"\nwhat changed on the {side} side, and why", highlight=False)
+        for why in dict.fromkeys(change.why for change in changes):
+            console.print(f"  [dim]{escape(why)}[/]", highlight=False)
+            for change in changes:
+                if change.why == why:
+                    text = f"{change.key} = {show(change.after)} (was {show(change.before)})"
+                    console.print(_indented(text, console.width, 4), highlight=False, markup=False)
     if result.audit.mismatches:
         table = _table(("quantity", "puffer", "native", "unit"), right=("puffer", "native"))
+        for column in table.columns[:3]:
+            column.no_wrap = True  # the unit gives way
         for mismatch in result.audit.mismatches:
             table.add_row(mismatch.quantity, show(mismatch.puffer), show(mismatch.native), mismatch.unit)
         console.print("\nwhat still differs in size")
@@ -147,12 +175,12 @@ def print_scale(sides: Sequence[Side], console: Console) -> None:
 def print_differences(left: Side, right: Side, found: Sequence[Difference], console: Console) -> None:
     console.print(f"A {escape(left.loaded.file)} [dim]({left.trainer})[/]", highlight=False)
     console.print(f"B {escape(right.loaded.file)} [dim]({right.trainer})[/]", highlight=False)
-    if not found:
+    if all(difference.kind == "spelled out" for difference in found):
         console.print("\nno difference")
-    for kind in ("setting", "rule", "quantity"):
+    for kind, heading in DIFFERENCES.items():
         rows = [difference for difference in found if difference.kind == kind]
         if rows:
-            table = _table((kind, "A", "B"), right=("A", "B"))
+            table = _table((heading, "A", "B"), right=("A", "B"))
             for row in rows:
                 table.add_row(row.name, escape(show(row.left)), escape(show(row.right)))
             console.print()

@@ -9,6 +9,7 @@ from metta_puffer.config.loading import load_native, load_puffer, raise_unread
 from metta_puffer.config.machine import Machine
 from metta_puffer.config.native_model import Trainer
 from metta_puffer.config.native_sizes import native_sizes
+from metta_puffer.config.open_options import given_options
 from metta_puffer.config.plan import BatchPlan, EnvPlan, LossPlan, OptimizerPlan, PolicyPlan, RulesPlan, RunPlan
 from metta_puffer.config.problems import raise_any
 from metta_puffer.config.puffer_sizes import PUBLISHED_AGENTS_PER_ENV, puffer_sizes
@@ -31,7 +32,7 @@ def resolve_puffer(
     machine = machine or Machine.detect()
     loaded = load_puffer(path, overrides)
     sizes = puffer_sizes(loaded, machine)
-    raise_any([*raise_unread(loaded), *sizes.problems])
+    raise_any([*raise_unread(loaded), *given_options(loaded, "puffer"), *sizes.problems])
     config = loaded.model
     vec, train = config.vec, config.train
     return RunPlan(
@@ -122,7 +123,7 @@ def resolve_native(
     machine = machine or Machine.detect()
     loaded = load_native(path, overrides)
     sizes = native_sizes(loaded, machine)
-    raise_any([*raise_unread(loaded), *sizes.problems])
+    raise_any([*raise_unread(loaded), *given_options(loaded, "native"), *sizes.problems])
     config = loaded.model
     trainer = config.trainer
     return RunPlan(

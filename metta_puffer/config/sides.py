@@ -146,7 +146,7 @@ def puffer_side(
     derive_ranks(q, sizes, rank_seeds=1 if stock else 0)
     derive_budget(q, sizes, final_rollouts=FINAL_ROLLOUTS if stock else 0, budget_for_each_rank=stock)
     derive_puffer_rates(q, sizes, config.train, budget_for_each_rank=stock)
-    _puffer_bytes(q, sizes, loaded, version)
+    _puffer_bytes(q, sizes, loaded, version, machine)
     return Side(
         "puffer",
         f"pufferlib{'-core' if version == '3.0.23' else ''} {version}, {'its own' if stock else 'our'} loop",
@@ -193,7 +193,7 @@ def native_side(
     derive_ranks(q, sizes, rank_seeds=0 if semantics == "ours" else sizes.ranks)
     derive_budget(q, sizes, final_rollouts=None, budget_for_each_rank=False)
     derive_native_rates(q, sizes, trainer, ours=semantics == "ours")
-    _native_bytes(q, sizes, loaded, semantics)
+    _native_bytes(q, sizes, loaded, semantics, machine)
     title = "our native trainer" if semantics == "ours" else f"Metta's trainer of {semantics}"
     return Side("native", title, semantics, loaded, machine, sizes, allocation, q)
 
@@ -210,13 +210,20 @@ def _forward_target(loaded: Loaded[NativeConfig], sizes: Sizes) -> tuple[int, st
     return a.share_of_rank(target, sizes.ranks), f"{source}, divided by {sizes.ranks} ranks"
 
 
-def _puffer_bytes(q: Quantities, sizes: Sizes, loaded: Loaded[PufferConfig], version: PufferVersion) -> None:
+def _on_gpu(device: str, machine: Machine) -> bool:
+    """Where weights and activations are in the GPU's memory, of which nothing is known."""
+    return device != "cpu" and machine.gpus > 0
+
+
+def _puffer_bytes(
+    q: Quantities, sizes: Sizes, loaded: Loaded[PufferConfig], version: PufferVersion, machine: Machine
+) -> None:
     config = loaded.model
     policy = policy_memory(config.base.policy, config.base.rnn_name is not None, config.policy_options)
     processes = sizes.workers if config.vec.backend == "Multiprocessing" else 0
     derive_buffers(q, sizes, loaded, PUFFER, policy)
     derive_vector_buffers(q, sizes, version, processes)
-    if policy:
+    if policy and not _on_gpu(config.train.device, machine):
         derive_process(
             q,
             sizes,
@@ -289,14 +296,16 @@ def _native_batch(q: Quantities, sizes: Sizes, loaded: Loaded[NativeConfig], sem
     q.given("update_epochs", sizes.update_epochs, "epochs", "trainer.update_epochs")
 
 
-def _native_bytes(q: Quantities, sizes: Sizes, loaded: Loaded[NativeConfig], semantics: a.Semantics) -> None:
+def _native_bytes(
+    q: Quantities, sizes: Sizes, loaded: Loaded[NativeConfig], semantics: a.Semantics, machine: Machine
+) -> None:
     if semantics == "ours":
         chosen = loaded.model.policy
         policy = policy_memory(chosen.name, chosen.recurrent, chosen.options)
         processes = sizes.workers if sizes.workers > 1 and loaded.model.env.engine == "published" else 0
         derive_buffers(q, sizes, loaded, OURS, policy)
         derive_vector_buffers(q, sizes, "3.0.23", processes)
-        if policy:
+        if policy and not _on_gpu(loaded.model.device, machine):
             derive_process(
                 q,
                 sizes,

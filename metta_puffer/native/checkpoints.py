@@ -24,8 +24,8 @@ from torch import Tensor
 from metta_puffer import uris
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError
+from metta_puffer.native.run_folder import CHECKPOINTS
 
-CHECKPOINTS = "checkpoints"  # the folder of versions within a run's
 FORMAT = "metta-puffer native checkpoint 1"
 WEIGHTS, TENSORS, STATE, MANIFEST = "weights.safetensors", "state.safetensors", "state.json", "manifest.json"
 _VERSION = re.compile(r"v(\d+)$")

@@ -102,39 +102,66 @@ class LiveDashboard:
 
     def _panel(self) -> Panel:
         progress, record, env = self._progress, self._progress.record, self._plan.env
+        worlds = Text(f"{env.game}, {env.envs} worlds x {env.agents_per_env} agents, {env.groups} groups", style="bold")
         head = Table.grid(padding=(0, 2), expand=True)
         head.add_row(
-            f"[bold]{env.game}[/] {env.envs} worlds x {env.agents_per_env} agents, {env.groups} groups",
             f"epoch [bold]{record.epoch:,}[/]",
             f"[bold]{progress.agent_steps_per_second:,.0f}[/] agent-steps/s",
             f"ETA [bold]{progress.eta}[/]",
             f"score [bold]{progress.score}[/]",
         )
         steps = f"{record.agent_steps:,} of {progress.budget:,} agent-steps, {record.gradient_updates:,} updates"
+        speeds = ", ".join(
+            f"{stage} {progress.values[name]:,.0f}"
+            for stage in ("rollout", "train")
+            if (name := f"throughput/{stage}_agent_steps_per_second") in progress.values
+        )
         machine = "  ".join(
             f"{label} {progress.values[name] / scale:,.1f} {unit}"
             for label, name, scale, unit in _MACHINE
             if name in progress.values
         )
-        body = Table.grid(padding=(0, 3), expand=True)
+        body = Table.grid(padding=(0, 3))
         body.add_row(
-            self._column("seconds", "seconds/", 8),
+            self._stages(),
             self._column("losses", "losses/", 12),
             self._column("episodes", "environment/", SHOWN_STATISTICS),
         )
         bar = Table.grid(expand=True)  # a bare bar would not end its line
         bar.add_row(ProgressBar(total=progress.budget, completed=min(record.agent_steps, progress.budget)))
         return Panel(
-            Group(head, bar, Text(steps), Text(machine, style="dim"), "", body),
+            Group(
+                worlds,
+                head,
+                bar,
+                steps,
+                f"agent-steps/s: {speeds}" if speeds else "",
+                Text(machine, style="dim"),
+                "",
+                body,
+            ),
             title="metta-native",
             border_style="cyan",
         )
 
+    def _stages(self) -> Table:
+        """Seconds of the last epoch by stage, and their shares."""
+        seconds = {name: value for name, value in self._progress.values.items() if name.startswith("seconds/")}
+        table = Table.grid(padding=(0, 1))
+        table.add_row("[cyan]seconds[/]", "", "")
+        for name, value in sorted(seconds.items(), key=lambda item: -item[1]):
+            share = value / max(sum(seconds.values()), 1e-9)
+            table.add_row(name.removeprefix("seconds/"), f"{value:.3g}", f"[dim]{share:.0%}[/]")
+        return table
+
     def _column(self, title: str, prefix: str, limit: int) -> Table:
         table = Table.grid(padding=(0, 1))
+        table.add_column(overflow="ellipsis")  # a name may be cut, its number not
+        table.add_column(no_wrap=True)
         table.add_row(f"[cyan]{title}[/]", "")
         names = [name for name in self._progress.values if name.startswith(prefix)]
         names.sort(key=lambda name: ("heart" not in name and "episode" not in name, name))
         for name in names[:limit]:
-            table.add_row(name.removeprefix(prefix), f"{self._progress.values[name]:.4g}")
+            shown = name.removeprefix(prefix).removeprefix("agent/")
+            table.add_row(shown, f"{self._progress.values[name]:.4g}")
         return table

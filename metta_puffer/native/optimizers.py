@@ -135,6 +135,10 @@ def learning_rate(plan: OptimizerPlan, epoch: int, total_epochs: int) -> float:
     return cosine_learning_rate(plan.learning_rate, min(epoch, total_epochs), total_epochs)
 
 
-def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
+def set_numbers(optimizer: Optimizer, plan: OptimizerPlan, rate: float) -> None:
+    """From the next step on the optimizer goes by these numbers, and by `rate` as its learning rate."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        own: dict[str, Any] = {"lr": rate, "weight_decay": plan.weight_decay, "momentum": plan.beta1}
+        if "betas" in group:  # Muon's matrices have an eps as well, of another size and meaning
+            own |= {"betas": (plan.beta1, plan.beta2), "eps": plan.eps}
+        group.update({name: value for name, value in own.items() if name in group})

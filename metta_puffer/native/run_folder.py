@@ -8,6 +8,7 @@ from metta_puffer import uris
 from metta_puffer.errors import UserError
 
 RUNS = Path("runs")
+CHECKPOINTS = "checkpoints"  # the folder of versions within a run's
 
 
 def working_folder(location: uris.Location) -> Path:
@@ -25,7 +26,7 @@ def fetch(location: uris.Location, folder: Path) -> None:
     """
     from metta_puffer.native import checkpoints
 
-    here = checkpoints.versions(folder / checkpoints.CHECKPOINTS)
+    here = checkpoints.versions(folder / CHECKPOINTS)
     try:
         newest = checkpoints.resolve(location)
     except UserError:
@@ -38,7 +39,7 @@ def fetch(location: uris.Location, folder: Path) -> None:
             uris.get(uris.join(location, name), partial)
             os.replace(partial, folder / name)
     if newest is not None:
-        checkpoints.download(newest, folder / checkpoints.CHECKPOINTS)
+        checkpoints.download(newest, folder / CHECKPOINTS)
 
 
 def publish(folder: Path, location: uris.Location, version: Path | None, keep: int | None = None) -> None:
@@ -49,4 +50,4 @@ def publish(folder: Path, location: uris.Location, version: Path | None, keep: i
         if file.is_file() and not file.name.startswith("."):
             uris.put(file, uris.join(location, file.name))
     if version is not None:
-        checkpoints.upload(version, uris.join(location, checkpoints.CHECKPOINTS), keep)
+        checkpoints.upload(version, uris.join(location, CHECKPOINTS), keep)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from metta_puffer.config.arithmetic import schedule_share
-from metta_puffer.config.plan import RunPlan, SchedulePlan
+from metta_puffer.config.plan import LossTermPlan, RunPlan, SchedulePlan
 from metta_puffer.errors import UserError, did_you_mean
 
 # Sections of the configuration -> of the plan.
@@ -32,7 +32,11 @@ class Schedules:
             share = self._share(schedule, agent_steps)
             if share is not None:
                 changes.setdefault(section, {})[name] = schedule.start + share * (schedule.end - schedule.start)
+        coefs = changes.pop("losses", {})
         sections = {section: getattr(self._plan, section).model_copy(update=new) for section, new in changes.items()}
+        if coefs:
+            terms = (loss.model_copy(update={"coef": coefs.get(_coef(loss), loss.coef)}) for loss in self._plan.losses)
+            sections["losses"] = tuple(terms)
         return self._plan.model_copy(update=sections) if sections else self._plan
 
     def _share(self, schedule: SchedulePlan, agent_steps: int) -> float | None:
@@ -56,9 +60,12 @@ def _place(schedule: SchedulePlan, plan: RunPlan) -> tuple[str, str]:
     ]
     # Rules that stand in no section, where they are on.
     known += [name for name in ("reward_clamp", "reward_centering") if getattr(plan.rules, name) is not None]
+    known += [f"losses.{_coef(loss)}" for loss in plan.losses]
     if schedule.key not in known:
         raise _refused(
-            schedule, f"this is no number of the trainer.{did_you_mean(schedule.key, known)}", "name one of them"
+            schedule,
+            f"this is no number of the trainer.{did_you_mean(schedule.key, known)}",
+            f"name one of {', '.join(sorted(known))}",
         )
     if schedule.kind == "sawtooth" and not schedule.period_agent_steps:
         raise _refused(schedule, "a sawtooth needs a period", "give period_agent_steps")
@@ -69,7 +76,11 @@ def _place(schedule: SchedulePlan, plan: RunPlan) -> tuple[str, str]:
     if schedule.end_agent_steps is not None and schedule.end_agent_steps <= schedule.begin_agent_steps:
         raise _refused(schedule, "it ends before it begins", "give end_agent_steps above begin_agent_steps")
     section, dot, name = schedule.key.partition(".")
-    return (_SECTIONS[section], name) if dot else ("rules", section)
+    return (_SECTIONS.get(section, section), name) if dot else ("rules", section)
+
+
+def _coef(loss: LossTermPlan) -> str:
+    return f"{loss.name}.coef"
 
 
 def _refused(schedule: SchedulePlan, what: str, remedy: str) -> UserError:

@@ -1,7 +1,6 @@
 """Our trainer: rollouts over groups of worlds that overlap with the policy, PPO updates, checkpoints, resume."""
 
 import dataclasses
-import errno
 import logging
 import math
 import signal
@@ -9,25 +8,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.errors import UserError, did_you_mean
-from metta_puffer.native import checkpoints, run_folder
-from metta_puffer.native.checkpoints import Checkpoint
 from metta_puffer.native.distributed import RankLostError, Ranks, open_ranks
 from metta_puffer.native.experience import Experience
 from metta_puffer.native.initial_policy import InitialPolicy
 from metta_puffer.native.losses.registry import LossTerms
 from metta_puffer.native.losses.term import Context
 from metta_puffer.native.monitors import machine_values
-from metta_puffer.native.optimizers import build_optimizer, end_update, learning_rate, set_learning_rate
-from metta_puffer.native.replay import GroupLog
+from metta_puffer.native.optimizers import build_optimizer, end_update, learning_rate, set_numbers
 from metta_puffer.native.rollout import Collected, Rollout
+from metta_puffer.native.saving import Counters, Parts, Saving
 from metta_puffer.native.schedules import Schedules
 from metta_puffer.native.stopwatch import Stopwatch
 from metta_puffer.native.update import DivergedError, Update, Updated
@@ -35,7 +31,6 @@ from metta_puffer.native.worlds import EnvFactory, metta_env, open_worlds
 from metta_puffer.policies import build_policy
 from metta_puffer.tracking.initial_weights import record_initial_weights
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
-from metta_puffer.tracking.write_failures import WriteFailures
 from metta_puffer.trainers import RunResult
 
 log = logging.getLogger(__name__)
@@ -44,7 +39,6 @@ ONE_PRESS_SECONDS = 0.5
 # torch could name them itself, but only by loading its compiler, whose threads a fork does not survive.
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")
 _RANK_STRIDE = 1_000_003  # between the seeds of ranks, so that seed 1 on rank 0 is not seed 0 on rank 1
-_LOG_PARTS = ("actions", "episodes", "ages")
 _DTYPES = {"uint8": torch.uint8, "float32": torch.float32}
 
 
@@ -62,35 +56,31 @@ def train(plan: RunPlan, sink: MetricSink, env_factory: EnvFactory = metta_env) 
             with _interrupt_flag() as interrupted:
                 return trainer.run(interrupted)
         except RankLostError as error:
-            raise RankLostError(f"{error}. Last good checkpoint: {trainer.last_good}") from error
+            raise RankLostError(f"{error}. Last good checkpoint: {trainer.saving.last_good}") from error
         finally:
             trainer.close()
 
 
 class NativeTrainer:
-    """The parts of one run, and the counters that go with them."""
+    """The parts of one run, and the counters that go with them, as of the last record."""
 
     def __init__(self, plan: RunPlan, sink: MetricSink, env_factory: EnvFactory, ranks: Ranks | None = None) -> None:
         _check(plan)
         self._ranks = ranks = ranks or Ranks()
         self._schedules = Schedules(plan)
         self.plan, self._sink = plan, sink
-        self.folder = Path(plan.run_dir) / checkpoints.CHECKPOINTS
-        self._failures = WriteFailures(plan.checkpoint_on_failure)
-        device = torch.device(plan.device)
-        self.epoch = self.agent_steps = self.env_steps = self.gradient_updates = 0
-        self._wall_seconds_before = self._recorded_seconds = 0.0
+        self.saving = Saving(plan, ranks)
+        self.counters = Counters()
+        self._started = time.monotonic()
+        self._wall_seconds_before = self._saved_seconds = 0.0
         self._stopwatch = Stopwatch()
-        self.newest_checkpoint: Path | None = None
+        device = torch.device(plan.device)
 
-        resumed = self._newest()
-        if resumed:
-            resumed = _of_rank(resumed, ranks, str(self.newest_checkpoint))
-        initial = None if resumed or plan.initial_policy is None else InitialPolicy(plan.initial_policy)
+        fresh = self.saving.resumed is None
+        initial = InitialPolicy(plan.initial_policy) if fresh and plan.initial_policy is not None else None
         # Worlds of their own for every rank.
         worlds = plan.env.model_copy(update={"seed": plan.env.seed + ranks.rank * plan.env.envs})
-        logs = _logs(resumed, plan) if resumed else None
-        self._worlds = open_worlds(worlds, env_factory, logs, device=plan.device)
+        self._worlds = open_worlds(worlds, env_factory, self.saving.logs(), device=plan.device)
         driver = self._worlds.driver_env
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(plan.seed)
@@ -138,77 +128,92 @@ class NativeTrainer:
             generator=self._generators["minibatches"],
             ranks=ranks,
         )
-        if resumed:
-            self._restore(resumed)
+        self._parts = Parts(
+            self.policy,
+            self.losses,
+            self.optimizer,
+            self._generators,
+            self._schedules,
+            self._worlds,
+            self._rollout,
+            self._update,
+        )
+        if not fresh:
+            self.counters = self.saving.put_back(self._parts)
+            self._wall_seconds_before = self._saved_seconds = self.counters.wall_seconds
         elif ranks.first:
             record_initial_weights(self.policy, plan.run_dir)
-        self._resumed = resumed
 
     def run(self, interrupted: Callable[[], bool]) -> RunResult:
-        started = time.monotonic()
+        self._started = time.monotonic()
         self._worlds.reset()
-        if self._resumed:
-            self._rollout.restore(_under("rollout", self._resumed.tensors))
-        while not self._finished() and not self._ranks.any(interrupted() or self._failures.stop):
-            self._one_epoch(started)
-            if self.epoch % self.plan.checkpoint_interval_epochs == 0:
-                self.save(started)
+        if self.saving.resumed is not None:
+            self.saving.put_back_rollout(self._rollout)
+        while not self._finished() and not self._ranks.any(interrupted() or self.saving.failures.stop):
+            self._one_epoch()
+            since_last = self.counters.wall_seconds - self._saved_seconds
+            if self._ranks.any(self.plan.checkpoint_is_due(self.counters.epoch, since_last)):
+                self.save()
         finished = self._finished()
-        if self._saved_epoch != self.epoch:
-            self.save(started)
-        saved = str(self.newest_checkpoint) if self.newest_checkpoint else None
-        self._failures.check_end(saved=self._saved_epoch == self.epoch, newest=saved)
+        if self.saving.saved_epoch != self.counters.epoch:
+            self.save()
+        saved = str(self.saving.newest) if self.saving.newest else None
+        self.saving.failures.check_end(saved=self.saving.saved_epoch == self.counters.epoch, newest=saved)
         return RunResult(
             status="finished" if finished else "interrupted",
-            epochs=self.epoch,
-            agent_steps=self.agent_steps,
-            gradient_updates=self.gradient_updates,
-            wall_seconds=self._wall_seconds(started),
+            epochs=self.counters.epoch,
+            agent_steps=self.counters.agent_steps,
+            gradient_updates=self.counters.gradient_updates,
+            wall_seconds=self._wall_seconds(),
             checkpoint=saved,
         )
+
+    def save(self) -> None:
+        """Writes a checkpoint of this moment, between two epochs."""
+        self.saving.save(self._parts, dataclasses.replace(self.counters, wall_seconds=self._wall_seconds()))
+        self._saved_seconds = self.counters.wall_seconds
 
     def close(self) -> None:
         self._worlds.close()
 
-    @property
-    def last_good(self) -> str:
-        return str(self.newest_checkpoint or "none was written yet")
-
     def _finished(self) -> bool:
         limit = self.plan.total_wall_seconds
-        out_of_time = self._ranks.any(limit is not None and self._recorded_seconds >= limit)
-        return out_of_time or self.agent_steps >= self.plan.batch.total_timesteps
+        out_of_time = self._ranks.any(limit is not None and self.counters.wall_seconds >= limit)
+        return out_of_time or self.counters.agent_steps >= self.plan.batch.total_timesteps
 
-    def _wall_seconds(self, started: float) -> float:
-        return self._wall_seconds_before + time.monotonic() - started
+    def _wall_seconds(self) -> float:
+        return self._wall_seconds_before + time.monotonic() - self._started
 
-    def _one_epoch(self, started: float) -> None:
+    def _one_epoch(self) -> None:
         began = time.monotonic()
-        now = self._rollout.plan = self._update.plan = self._schedules.at(self.agent_steps)
-        self.losses.begin(self.epoch, self.agent_steps)
+        before = self.counters
+        now = self._rollout.plan = self._update.plan = self._schedules.at(before.agent_steps)
+        self.losses.begin(before.epoch, before.agent_steps, now.losses)
         # The plan counts the epochs that one rank needs for the budget.
-        rate = learning_rate(now.optimizer, self.epoch, math.ceil(now.batch.total_epochs / self._ranks.count))
-        set_learning_rate(self.optimizer, rate)
+        rate = learning_rate(now.optimizer, before.epoch, math.ceil(now.batch.total_epochs / self._ranks.count))
+        set_numbers(self.optimizer, now.optimizer, rate)
         try:
             self._check_weights()
             collected = self._rollout.collect(self._stopwatch)
             with self._stopwatch("train"):
-                updated = self._update.run(self.experience, self.epoch)
+                updated = self._update.run(self.experience, before.epoch)
         except DivergedError as error:
-            where = f"epoch {self.epoch}: {error}, after {self.agent_steps:,} agent-steps"
-            raise DivergedError(f"{where}. Last good checkpoint: {self.last_good}") from error
+            where = f"epoch {before.epoch}: {error}, after {before.agent_steps:,} agent-steps"
+            raise DivergedError(f"{where}. Last good checkpoint: {self.saving.last_good}") from error
         collected, updated = self._of_all_ranks(collected, updated)
-        self.epoch += 1
-        self.agent_steps += collected.agent_steps
-        self.env_steps += collected.env_steps
-        self.gradient_updates += updated.gradient_updates
         speed = collected.agent_steps / (time.monotonic() - began)
-        record = self._record(collected, updated, rate, speed, started)
-        self._recorded_seconds = record.wall_seconds
-        self._schedules.observe(record.values)
+        values = self._values(collected, updated, rate, speed)
+        self.counters = Counters(
+            before.epoch + 1,
+            before.agent_steps + collected.agent_steps,
+            before.env_steps + collected.env_steps,
+            before.gradient_updates + updated.gradient_updates,
+            self._wall_seconds(),
+        )
+        self._schedules.observe(self._ranks.gather(values)[0])  # ranks differ in their clocks, not in what follows one
         if self._ranks.first:
-            with self._failures.noted("metrics", f"of epoch {self.epoch}"):
-                self._sink.log(record)
+            with self.saving.failures.noted("metrics", f"of epoch {self.counters.epoch}"):
+                self._sink.log(MetricRecord(**dataclasses.asdict(self.counters), values=values))
 
     def _of_all_ranks(self, collected: Collected, updated: Updated) -> tuple[Collected, Updated]:
         """Agent-steps and episodes of every rank together, losses averaged over them."""
@@ -230,9 +235,8 @@ class NativeTrainer:
             bad = next(name for name, weights in self.policy.named_parameters() if not weights.isfinite().all())
             raise DivergedError(f"weights of {bad} are not finite")
 
-    def _record(
-        self, collected: Collected, updated: Updated, rate: float, speed: float, started: float
-    ) -> MetricRecord:
+    def _values(self, collected: Collected, updated: Updated, rate: float, speed: float) -> dict[str, float]:
+        """What is reported of an epoch, by name."""
         means = {name: sum(values) / len(values) for name, values in collected.episodes.items() if values}
         values = {f"environment/{name}": mean for name, mean in means.items()}
         if "episode_return" in means:
@@ -244,132 +248,11 @@ class NativeTrainer:
         training = seconds["train"]
         rollout = sum(seconds.values()) - training
         values["throughput/rollout_agent_steps_per_second"] = collected.agent_steps / rollout
-        values["throughput/train_agent_steps_per_second"] = self.plan.batch.batch_size / training
+        values["throughput/train_agent_steps_per_second"] = self._ranks.count * self.plan.batch.batch_size / training
         values |= updated.gradients | machine_values()
         values["train/learning_rate"] = rate
         values["train/stopped_early"] = float(updated.stopped_early)
-        return MetricRecord(
-            self.epoch,
-            self.agent_steps,
-            self.env_steps,
-            self.gradient_updates,
-            self._wall_seconds(started),
-            {name: value for name, value in values.items() if math.isfinite(value)},
-        )
-
-    _saved_epoch = -1
-
-    def save(self, started: float) -> None:
-        """Writes a checkpoint, and copies it to where the run is kept. A failure is reported; see `WriteFailures`."""
-        tensors, optimizer = checkpoints.flatten_optimizer(self.optimizer.state_dict())
-        tensors |= {f"losses/{name}": tensor for name, tensor in self.losses.state_dict().items()}
-        if self.plan.loss.l2_init_loss_coef:
-            tensors |= {f"initial/{name}": weights for name, weights in self._update.initial_weights.items()}
-        for rank, own in enumerate(self._ranks.gather(self._own_tensors())):
-            tensors |= {f"rank/{rank}/{name}": tensor for name, tensor in own.items()}
-        state: dict[str, Any] = {
-            "epoch": self.epoch,
-            "agent_steps": self.agent_steps,
-            "env_steps": self.env_steps,
-            "gradient_updates": self.gradient_updates,
-            "wall_seconds": self._wall_seconds(started),
-            "ranks": self._ranks.count,
-            "optimizer": optimizer,
-            "smoothed_metrics": self._schedules.smoothed,
-            "plan": self.plan.model_dump(mode="json"),
-        }
-        checkpoint = Checkpoint(self.policy.state_dict(), tensors, state)
-        if not self._ranks.first:
-            self._saved_epoch = self.epoch
-            return
-        moment = f"of epoch {self.epoch}"
-        with self._failures.noted("checkpoint", moment):
-            gone = self.newest_checkpoint is not None and not self.newest_checkpoint.exists()
-            self.newest_checkpoint = checkpoints.save(self.folder, self.epoch, checkpoint, self.plan.checkpoint_keep)
-            self._saved_epoch = self.epoch
-            if gone:
-                raise FileNotFoundError(errno.ENOENT, "the older ones are gone: folder deleted", str(self.folder))
-        if self.plan.upload_to is not None and self._saved_epoch == self.epoch:
-            with self._failures.noted("copy of the checkpoint", moment):
-                version = self.newest_checkpoint
-                run_folder.publish(Path(self.plan.run_dir), self.plan.upload_to, version, self.plan.checkpoint_keep)
-
-    def _own_tensors(self) -> dict[str, Tensor]:
-        """What differs between ranks: random streams, recurrent state, what the worlds were sent."""
-        tensors = {f"generator/{name}": generator.get_state() for name, generator in self._generators.items()}
-        tensors |= {f"rollout/{name}": tensor for name, tensor in self._rollout.state().items()}
-        for group, group_log in enumerate(self._worlds.logs):
-            for name, array in zip(_LOG_PARTS, group_log.state(), strict=True):
-                tensors[f"worlds/{group}/{name}"] = torch.from_numpy(array)
-        for name, parameter in self.policy.named_parameters():
-            if parameter.grad is not None:  # a partial accumulation, to be finished in the next epoch
-                tensors[f"gradient/{name}"] = parameter.grad
-        return tensors
-
-    def _newest(self) -> Checkpoint | None:
-        found = checkpoints.versions(self.folder)
-        if not found:
-            return None
-        self.newest_checkpoint = found[-1]
-        return checkpoints.load(found[-1])
-
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        try:
-            self.policy.load_state_dict(checkpoint.weights)
-            self.losses.load_state_dict(_under("losses", checkpoint.tensors))
-            checkpoints.restore_optimizer(self.optimizer, checkpoint.tensors, checkpoint.state["optimizer"])
-            for name, generator in self._generators.items():
-                generator.set_state(checkpoint.tensors[f"generator/{name}"])
-            for name, gradient in _under("gradient", checkpoint.tensors).items():
-                self.policy.get_parameter(name).grad = gradient.to(self.plan.device)
-            self.epoch, self.agent_steps = checkpoint.state["epoch"], checkpoint.state["agent_steps"]
-            self.env_steps, self.gradient_updates = checkpoint.state["env_steps"], checkpoint.state["gradient_updates"]
-            self._schedules.smoothed = dict(checkpoint.state["smoothed_metrics"])
-            self._update.initial_weights |= _under("initial", checkpoint.tensors)
-            self._wall_seconds_before = self._recorded_seconds = checkpoint.state["wall_seconds"]
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise _other_run(str(self.newest_checkpoint), str(error).splitlines()[0]) from error
-        self._saved_epoch = self.epoch
-
-
-def _logs(checkpoint: Checkpoint, plan: RunPlan) -> list[GroupLog]:
-    """What the groups of worlds were sent. Raises UserError when the run had other worlds than the plan has."""
-    env = plan.env
-    before = checkpoint.state["plan"]["env"]
-    for name in ("game", "game_options", "agents_per_env", "envs", "envs_per_forward", "seed"):
-        if before[name] != getattr(env, name):
-            raise _other_run(plan.run_dir, f"{name} was {before[name]!r} and now is {getattr(env, name)!r}")
-    logs = []
-    for group in range(env.groups):
-        parts = _under(f"worlds/{group}", checkpoint.tensors)
-        actions, episodes, ages = (parts[name].numpy() for name in _LOG_PARTS)
-        logs.append(GroupLog.from_state((actions, episodes, ages), env.envs_per_forward, env.agents_per_env))
-    return logs
-
-
-def _of_rank(checkpoint: Checkpoint, ranks: Ranks, file: str) -> Checkpoint:
-    """The checkpoint as one rank sees it. Raises UserError when another number of ranks wrote it."""
-    before = checkpoint.state.get("ranks")
-    if before != ranks.count:
-        raise UserError(
-            f"this checkpoint was written by {before} ranks, and now there are {ranks.count}",
-            file=file,
-            remedy=f"resume with torchrun --nproc-per-node {before}, or start in a fresh run folder",
-        )
-    tensors = checkpoint.tensors | _under(f"rank/{ranks.rank}", checkpoint.tensors)
-    return dataclasses.replace(checkpoint, tensors=tensors)
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
-
-
-def _other_run(file: str, what: str) -> UserError:
-    return UserError(
-        f"this checkpoint was written by a run with another policy, optimizer or worlds ({what})",
-        file=file,
-        remedy="resume with the settings the run was started with, or start in a fresh run folder",
-    )
+        return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def _check(plan: RunPlan) -> None:

@@ -233,6 +233,8 @@ class Update:
             hidden=self._hidden.float().view(*shape, -1),
             advice={name: tensor[rows] for name, tensor in experience.advice.items()},
             generator=self._generator,
+            gamma=self.plan.loss.gamma,
+            gae_lambda=self.plan.loss.gae_lambda,
         )
         return self._terms.weighted(batch)
 

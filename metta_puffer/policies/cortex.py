@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 
-from torch import Tensor, nn
-
 from metta_puffer.errors import UserError, did_you_mean
-from metta_puffer.policies.actor_critic import ActorCritic, linear
 from metta_puffer.policies.cells.base import Cell
 from metta_puffer.policies.cells.blocks import Bare, PostUp, PreUp
 from metta_puffer.policies.cells.column import Column, Stack
@@ -15,9 +12,8 @@ from metta_puffer.policies.cells.memory_attention import MemoryAttentionCell
 from metta_puffer.policies.cells.mlstm import MLSTMCell
 from metta_puffer.policies.cells.slstm import SLSTMCell
 from metta_puffer.policies.core import CellCore
-from metta_puffer.policies.perceiver import Perceiver
+from metta_puffer.policies.latent import EncoderSize, LatentPolicy
 from metta_puffer.policies.sizes import multiple
-from metta_puffer.policies.token_embedding import TokenEmbedding
 from metta_puffer.policies.tokens import TokenChannels
 
 HEADS = 4
@@ -33,7 +29,7 @@ CELLS: dict[str, Callable[[int, int], Cell]] = {
 }
 
 
-class CortexPolicy(ActorCritic):
+class CortexPolicy(LatentPolicy):
     """Tokens [21] -> 12 latents of 64, 2 cross layers of 4 heads -> fc 64 -> columns of cells of 64.
 
     `columns` says which cells stand side by side (joined by +) and which columns follow each other (parted by a
@@ -42,6 +38,8 @@ class CortexPolicy(ActorCritic):
     defaults is 4,376 numbers an agent, carried as two tensors of 2,188. With 30 grid and 20 global channels and
     9 actions 307,876 parameters: 87,226 encoder, 4,160 fc, 215,840 core, 650 heads.
     """
+
+    size = EncoderSize(embedding_size=8, frequencies=3, latents=12, cross_layers=2, heads=4, latent_size=64)
 
     def __init__(
         self,
@@ -57,22 +55,17 @@ class CortexPolicy(ActorCritic):
         max_tokens: int = 128,
     ) -> None:
         multiple("hidden_size", hidden_size, HEADS)
-        core = CellCore(
-            Stack(
-                hidden_size,
-                [
-                    Column(hidden_size, [CELLS[name](hidden_size, memory) for name in names])
-                    for names in _parse(columns)
-                ],
-            )
+        stack = [Column(hidden_size, [CELLS[name](hidden_size, memory) for name in names]) for names in _parse(columns)]
+        super().__init__(
+            channels,
+            height,
+            width,
+            num_actions,
+            recurrent=recurrent,
+            hidden_size=hidden_size,
+            max_tokens=max_tokens,
+            core=CellCore(Stack(hidden_size, stack)),
         )
-        super().__init__(hidden_size, num_actions, recurrent=recurrent, core=core)
-        tokens = TokenEmbedding(channels, height, width, embedding_size=8, frequencies=3, max_tokens=max_tokens)
-        self.perceiver = Perceiver(tokens, latents=12, latent_size=64, heads=4, cross_layers=2)
-        self.joined = nn.Sequential(linear(64, hidden_size), nn.ReLU())
-
-    def encode(self, tokens: Tensor) -> Tensor:
-        return self.joined(self.perceiver(tokens))
 
 
 def _parse(columns: str) -> list[list[str]]:

@@ -1,28 +1,26 @@
 """`mamba`: latent attention over the tokens, then selective state spaces."""
 
-from torch import Tensor, nn
-
-from metta_puffer.policies.actor_critic import ActorCritic, linear
 from metta_puffer.policies.cells.blocks import Residual
 from metta_puffer.policies.cells.column import Stack
 from metta_puffer.policies.cells.state_space import StateSpaceCell
 from metta_puffer.policies.core import CellCore
-from metta_puffer.policies.perceiver import Perceiver
+from metta_puffer.policies.latent import EncoderSize, LatentPolicy
 from metta_puffer.policies.sizes import multiple
-from metta_puffer.policies.token_embedding import TokenEmbedding
 from metta_puffer.policies.tokens import TokenChannels
 
 HEAD_WIDTH = 16
 EXPAND = 2
 
 
-class MambaPolicy(ActorCritic):
+class MambaPolicy(LatentPolicy):
     """Tokens [21] -> 12 latents of 32, 1 cross layer of 4 heads -> fc 64 -> state space cell of 64.
 
     The cell has 8 heads with a memory of [16, 16] each and a convolution over 4 moments: 2,528 numbers an agent,
     carried as two tensors of 1,264. With 30 grid and 20 global channels and 9 actions 43,900 parameters: 12,794
     encoder, 2,112 fc, 28,344 core, 650 heads.
     """
+
+    size = EncoderSize(embedding_size=8, frequencies=3, latents=12, cross_layers=1, heads=4)
 
     def __init__(
         self,
@@ -45,10 +43,13 @@ class MambaPolicy(ActorCritic):
             )
             for _ in range(layers)
         ]
-        super().__init__(hidden_size, num_actions, recurrent=recurrent, core=CellCore(Stack(hidden_size, cells)))
-        tokens = TokenEmbedding(channels, height, width, embedding_size=8, frequencies=3, max_tokens=max_tokens)
-        self.perceiver = Perceiver(tokens, latents=12, latent_size=32, heads=4, cross_layers=1)
-        self.joined = nn.Sequential(linear(32, hidden_size), nn.ReLU())
-
-    def encode(self, tokens: Tensor) -> Tensor:
-        return self.joined(self.perceiver(tokens))
+        super().__init__(
+            channels,
+            height,
+            width,
+            num_actions,
+            recurrent=recurrent,
+            hidden_size=hidden_size,
+            max_tokens=max_tokens,
+            core=CellCore(Stack(hidden_size, cells)),
+        )

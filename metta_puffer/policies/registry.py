@@ -28,8 +28,21 @@ POLICIES: dict[str, type[nn.Module]] = {
     "vit-small": VitSmallPolicy,
     "vit-tiny": VitTinyPolicy,
 }
-_GIVEN = {"self", "channels", "height", "width", "num_actions", "recurrent"}
+_GIVEN = {"self", "channels", "height", "width", "num_actions", "recurrent", "core"}
 _OF_ALL = {"window": 11, "value_quantiles": 1}  # options of every policy, with their defaults
+
+
+def policy_options(name: str) -> dict[str, Any]:
+    """The options of a policy with their defaults. UserError when there is no such policy."""
+    if name not in POLICIES:
+        raise UserError(
+            f"no such policy.{did_you_mean(name, POLICIES)}",
+            remedy=f"choose one of {', '.join(sorted(POLICIES))}",
+            key="policy.name",
+            value=name,
+        )
+    parameters = inspect.signature(POLICIES[name]).parameters
+    return {option: one.default for option, one in parameters.items() if option not in _GIVEN} | _OF_ALL
 
 
 def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None = None) -> nn.Module:
@@ -39,13 +52,7 @@ def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None =
     `channels` are those of an earlier game whose policy is to run in this one; features are matched by name.
     Raises UserError for an unknown policy or option, or an action space other than Discrete.
     """
-    if plan.name not in POLICIES:
-        raise UserError(
-            f"no such policy.{did_you_mean(plan.name, POLICIES)}",
-            remedy=f"choose one of {', '.join(sorted(POLICIES))}",
-            key="policy.name",
-            value=plan.name,
-        )
+    defaults = policy_options(plan.name)
     if not hasattr(env.single_action_space, "n"):
         raise UserError(
             "the policies choose one of a number of discrete actions",
@@ -53,9 +60,6 @@ def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None =
             key="single_action_space",
             value=env.single_action_space,
         )
-    policy_class = POLICIES[plan.name]
-    parameters = inspect.signature(policy_class).parameters
-    defaults = {name: one.default for name, one in parameters.items() if name not in _GIVEN} | _OF_ALL
     for option, value in plan.options.items():
         if option not in defaults:
             raise UserError(
@@ -69,7 +73,7 @@ def build_policy(plan: PolicyPlan, env: Any, *, channels: TokenChannels | None =
     seen = of_env if channels is None else channels.seen_through(of_env)
     height, width = window_shape(env, plan.options)
     own = {name: value for name, value in plan.options.items() if name not in _OF_ALL}
-    policy = policy_class(seen, height, width, int(env.single_action_space.n), recurrent=plan.recurrent, **own)
+    policy = POLICIES[plan.name](seen, height, width, int(env.single_action_space.n), recurrent=plan.recurrent, **own)
     quantiles = plan.options.get("value_quantiles", _OF_ALL["value_quantiles"])
     if quantiles > 1:
         assert isinstance(policy, ActorCritic)

@@ -32,7 +32,15 @@ from metta_puffer.tracking.write_failures import NotWrittenError
 RESUME_FILE = "resume_state.pt"
 FORMAT = 1
 # Parts of a plan that may differ between a run and its continuation: they change nothing that is learned.
-NOT_COMPARED = {"run_dir", "device", "extra", "notes", "checkpoint_interval_epochs", "checkpoint_on_failure"}
+NOT_COMPARED = {
+    "run_dir",
+    "device",
+    "extra",
+    "notes",
+    "checkpoint_interval_epochs",
+    "checkpoint_interval_seconds",
+    "checkpoint_on_failure",
+}
 _MODEL = re.compile(r"model_(\d+)\.pt")
 
 

@@ -64,7 +64,7 @@ class Run:
         self.plan, self.trainer, self.ranks = plan, trainer, ranks
         self.progress = saved.progress if saved else Progress()
         self._checkpoint = saved.model_path if saved else None
-        self._saved_epoch = self.progress.epoch
+        self._saved_epoch, self._saved_seconds = self.progress.epoch, self.progress.wall_seconds
         self._failures = WriteFailures(plan.checkpoint_on_failure)
         if saved:
             restore(trainer, saved)
@@ -93,7 +93,9 @@ class Run:
                 with self._failures.noted("metrics", f"of epoch {record.epoch}"):
                     sink.log(record)
             stopping = self.ranks.any(interrupts.asked or self._failures.stop)
-            if stopping or self.finished or self.progress.epoch % self.plan.checkpoint_interval_epochs == 0:
+            since_last = self.progress.wall_seconds - self._saved_seconds
+            due = self.ranks.any(self.plan.checkpoint_is_due(self.progress.epoch, since_last))
+            if stopping or self.finished or due:
                 self.save()
                 stopping = self.ranks.any(stopping or self._failures.stop)
             if stopping:
@@ -144,6 +146,7 @@ class Run:
 
     def save(self) -> None:
         """PuffeRL's own files, then ours that makes them resumable."""
+        self._saved_seconds = self.progress.wall_seconds
         if not self.ranks.first:
             self._saved_epoch = self.progress.epoch
             return

@@ -103,7 +103,7 @@ def merge(path: str | os.PathLike[str], runs: Iterable[tuple[RunRow, Sequence[Me
     """Put `runs` and their records into the results at `path`, replacing what is there of the same run ids.
 
     All in one transaction: a reader, or a kill at any moment, sees either the old results or the new ones.
-    Merging the same runs again changes nothing.
+    Merging the same runs again changes nothing. Raises UserError when it cannot be written.
     """
     runs = list(runs)
     connection = open_store(path)
@@ -123,6 +123,12 @@ def merge(path: str | os.PathLike[str], runs: Iterable[tuple[RunRow, Sequence[Me
                 "wall_seconds, name, CASE WHEN is_nan THEN 'NaN'::DOUBLE ELSE value END FROM frame"
             )
         connection.commit()
+    except duckdb.IOException as error:
+        raise UserError(
+            f"cannot be written ({str(error).splitlines()[0]})",
+            file=str(path),
+            remedy="make room; what the runs wrote is untouched, and it is rebuilt from there",
+        ) from error
     finally:
         connection.close()
 

@@ -2,14 +2,26 @@
 
 from typing import Any, Literal
 
+from metta_puffer.errors import UserError
 from metta_puffer.tracking.schema import MetricRecord
 
 
 def wandb_mode() -> Literal["offline"] | None:
-    """Offline where wandb would be online but knows no account; None leaves the user's own setting."""
+    """Offline where wandb would be online but knows no account; None leaves the user's own setting.
+
+    Raises UserError for WANDB_ variables that wandb does not take.
+    """
     import wandb
 
-    online = wandb.setup().settings.mode == "online"
+    try:
+        online = wandb.setup().settings.mode == "online"
+    except ValueError as error:  # of pydantic: a head line, then for each setting its name and what it should be
+        name, wanted = str(error).splitlines()[1:3]
+        raise UserError(
+            f"wandb refuses it: {wanted.split('[')[0].strip()}",
+            key=f"WANDB_{name.upper()}",
+            remedy="correct the environment variable, or unset it",
+        ) from error
     return "offline" if online and not wandb.login(prompt=False) else None
 
 

@@ -22,6 +22,7 @@ FLAGS = [
     "--virtual-time-budget=4000",
     "--enable-logging=stderr",
 ]
+NARROWEST_WINDOW = 500
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,31 @@ class Seen:
 
 
 def look_at(page: Path, probe: str, work: Path, *, width: int = 1200, height: int = 900) -> Seen:
-    """Open a copy of `page` that also runs `probe`, the body of an async JavaScript function returning the answer."""
+    """Open a copy of `page` that also runs `probe`, the body of an async JavaScript function returning the answer.
+
+    A width below 500 pixels is that of a frame: a headless Chromium's window is never narrower.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    copy = work / "page.html"
+    copy, frame = work / "page.html", work / "frame.html"
+    show = (
+        "const show = (text) => { const out = document.createElement('pre'); out.id = 'answer';"
+        "out.textContent = text; document.body.append(out); };"
+    )
     script = (
-        "<script>addEventListener('load', async () => { const answer = await (async () => {" + probe + "})();"
+        "<script>addEventListener('load', async () => {"
+        + show
+        + "const answer = await (async () => {"
+        + probe
+        + "})();"
         "const fetched = performance.getEntriesByType('resource').map((entry) => entry.name);"
-        "const out = document.createElement('pre'); out.id = 'answer';"
-        "out.textContent = JSON.stringify({answer, fetched}); document.body.append(out); })</script>"
+        "const text = JSON.stringify({answer, fetched});"
+        "if (parent === window) show(text); else parent.postMessage(text, '*'); })</script>"
     )
     copy.write_text(page.read_text().replace("</body>", script + "</body>"))
+    frame.write_text(
+        f"<!doctype html><body><script>{show} addEventListener('message', (event) => show(event.data))</script>"
+        f'<iframe src="page.html" width="{width}" height="{height}" style="border: 0"></iframe></body>'
+    )
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert chromium, "this test needs a Chromium on the PATH (apt-get install chromium)"
     done = subprocess.run(
@@ -51,7 +67,7 @@ def look_at(page: Path, probe: str, work: Path, *, width: int = 1200, height: in
             f"--user-data-dir={work / 'profile'}",
             f"--window-size={width},{height}",
             "--dump-dom",
-            copy,
+            frame if width < NARROWEST_WINDOW else copy,
         ],
         capture_output=True,
         text=True,

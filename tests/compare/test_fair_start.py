@@ -1,13 +1,16 @@
 """Both arms begin alike: the same maps in the same worlds, and the same weights where the policy allows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from compare.evaluation import checkpoints, marked
 from compare.plan import Request, plan_runs
 from metta_puffer import env as env_module
 from metta_puffer.tracking.initial_weights import read_initial_weights
 from metta_puffer.tracking.jsonl import JsonlSink, read_records
+from metta_puffer.tracking.schema import MetricRecord
 from metta_puffer.trainers import get_trainer
 from tests.compare.configs import write_configs
 
@@ -95,6 +98,25 @@ def test_a_limit_of_time_ends_the_run_with_its_round_and_counts_on_when_resumed(
             assert (result.status, result.epochs) == ("finished", 1)
         assert [record.epoch for record in read_records(run.metrics)] == [1]
         assert result.agent_steps < plan.batch.total_timesteps
+
+
+def test_checkpoints_also_come_after_so_much_time(tmp_path):
+    for run in short_runs(tmp_path):
+        rare = {"checkpoint_interval_epochs": 10**6}
+        for seconds, epochs in ((1e-9, [1, 2]), (1e9, [2])):
+            run_dir = f"{run.plan.run_dir}-{seconds}"
+            update = {**rare, "checkpoint_interval_seconds": seconds, "run_dir": run_dir}
+            saved = replace(run, plan=run.plan.model_copy(update=update))
+            train(saved)
+            assert [epoch for epoch, _ in checkpoints(saved)] == epochs
+
+
+def test_checkpoints_between_the_marks_are_not_evaluated(tmp_path):
+    plan = short_runs(tmp_path)[0].plan.model_copy(update={"checkpoint_interval_epochs": 4})
+    moments = {epoch: MetricRecord(epoch, epoch, epoch, epoch, 10.0 * epoch, {}) for epoch in range(1, 11)}
+    assert marked(plan, moments, [2, 4, 5, 7, 8, 9, 10], marks=4) == {4, 8, 10}
+    in_time = plan.model_copy(update={"total_wall_seconds": 100.0})
+    assert marked(in_time, moments, [2, 3, 4, 6, 7, 10], marks=4) == {2, 4, 7, 10}
 
 
 def test_a_resumed_run_keeps_the_digests_of_its_beginning(tmp_path):

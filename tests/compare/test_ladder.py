@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compare.ladder import GROUPS, OTHER, as_native, attribute, differing_groups, group_of, leaves, mix, plan_ladder
+from compare.ladder import GROUPS, OTHER, as_native, attribute, group_of, leaves, mix, plan_ladder, switched_settings
 from metta_puffer.config.resolver import resolve_native, resolve_puffer
 from metta_puffer.errors import UserError
 from tests.compare.plans import run
@@ -27,7 +27,7 @@ def test_the_first_rung_has_the_puffer_arms_sizes_on_our_trainer(pair):
 def test_switching_every_group_gives_the_other_plan_and_none_gives_the_first(pair):
     puffer, native = pair
     start = as_native(puffer, native)
-    groups = differing_groups(start, native)
+    groups = switched_settings(start, native)
     assert mix(start, native, frozenset()) == start
     assert leaves(mix(start, native, frozenset(groups))) == leaves(native)
     for group in groups:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from compare.plan import Request, arithmetic, differences, plan_runs
 from compare.rundir import plan_hash
 from tests.compare.configs import write_configs
@@ -62,3 +64,24 @@ def test_a_budget_of_gradient_updates_gives_each_arm_the_agent_steps_it_needs(tm
         agent_steps[run.arm] = batch.total_timesteps
     assert updates == {"puffer": 12, "native": 10}  # the first whole rounds of 4 and of 2 updates that reach 9
     assert agent_steps == {"puffer": 96, "native": 160}
+
+
+@pytest.mark.parametrize(
+    ("axis", "budget", "marks", "seconds"),
+    [
+        ("wall_seconds", 60, 4, 15),  # one a mark
+        ("wall_seconds", 7200, 4, 300),  # six a mark, so that little is lost
+        ("wall_seconds", 100, 0, 100),
+        ("agent_steps", 640, 4, 300),
+    ],
+)
+def test_a_killed_run_loses_five_minutes_at_most(tmp_path, axis, budget, marks, seconds):
+    _, puffer, _, native = write_configs(tmp_path)
+    for run in plan_runs(Request(Path(puffer), Path(native), 1, budget, tmp_path / "out", axis=axis, marks=marks)):
+        assert run.plan.checkpoint_interval_seconds == seconds
+        in_epochs = run.plan.batch.total_epochs // (1 if axis == "wall_seconds" else marks)
+        assert (
+            run.plan.checkpoint_interval_epochs == in_epochs
+        )  # in the one budget by time alone, in the other at marks
+        older = run.plan.model_copy(update={"checkpoint_interval_seconds": None})
+        assert plan_hash(older) == plan_hash(run.plan)  # a folder that an earlier version began can go on

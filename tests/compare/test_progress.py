@@ -1,11 +1,24 @@
 """What the display says is what the runs wrote."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from compare.progress import LiveDisplay, PlainDisplay, RunView, display_for, duration, line, sparkline, standing, table
+from compare.progress import (
+    LiveDisplay,
+    PlainDisplay,
+    RunView,
+    display_for,
+    duration,
+    line,
+    short,
+    shown,
+    sparkline,
+    standing,
+    table,
+)
 from compare.rundir import claim
 from metta_puffer.tracking.jsonl import JsonlSink
 from metta_puffer.tracking.schema import MetricRecord
@@ -48,8 +61,43 @@ def test_the_table_holds_every_run(tmp_path):
     said = io.StringIO()
     views = [view(tmp_path, "puffer", (1.0, 2.0)), view(tmp_path, "native", (3.0,))]
     Console(file=said, width=140).print(table(views))
-    shown = said.getvalue()
-    assert "256 / 1,280" in shown and "▁█" in shown and "3.000" in shown and "probability" in shown
+    printed = said.getvalue()
+    assert "256 / 1.28k" in printed and "▁█" in printed and "3.000" in printed and "probability" in printed
+
+
+def test_a_narrow_terminal_shows_every_number_whole(tmp_path):
+    said = io.StringIO()
+    views = [view(tmp_path, arm, (1.0,) * 20, epochs=200_000) for arm in ("puffer", "native")]
+    views[0].run = replace(views[0].run, arm="puffer-again")
+    Console(file=said, width=80).print(table(views, narrow=True))
+    printed = said.getvalue()
+    assert (
+        "2.56k / 25.6M" in printed
+        and "puffer-again" in printed
+        and "agent-steps" in printed
+        and "27:46:30" in printed
+        and "…" not in printed
+    )
+    assert all(len(line.rstrip()) <= 80 for line in printed.splitlines())
+
+
+def test_where_not_all_rows_fit_the_running_and_failed_ones_are_shown(tmp_path):
+    views = [view(tmp_path, seed=seed) for seed in range(10)]
+    for one in views[:6]:
+        one.state = "finished"
+    views[2].failed("exit status 1")
+    views[9].state = "waiting"
+    assert [one.run.seed for one in shown(views, 5)] == [0, 2, 6, 7, 8]
+    said = io.StringIO()
+    Console(file=said, width=100).print(table(views, rows=5))
+    assert "5 of 10 runs shown: 5 finished, 1 failed, 3 running, 1 waiting" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0"), (999, "999"), (999.7, "1k"), (1280, "1.28k"), (999_999, "1M"), (25_600_000, "25.6M")]
+)
+def test_short_counts(count, text):
+    assert short(count) == text
 
 
 def test_a_terminal_gets_the_table_and_a_file_gets_lines():

@@ -1,10 +1,12 @@
 """The report in a real browser. Left out of `make test`, because a fresh machine has no Chromium."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from compare import statistics
 from compare.report import write_report
 from compare.results import read_results
 from compare.rundir import RESULT_FILE, claim, plan_hash, write_json
@@ -23,9 +25,16 @@ MADE = {
 }
 
 
-def report(folder, seeds, points=60):
+def report(folder, seeds, points=60, further=()):
     rng = np.random.default_rng(0)
     runs = [run(folder, arm, seed, epochs=points) for seed in range(seeds) for arm in ("puffer", "native")]
+    for arm in further:
+        folders = [str(folder / f"{arm}-seed{seed}") for seed in range(seeds)]
+        puffer = [one for one in runs if one.arm == "puffer"]
+        runs += [
+            replace(one, arm=arm, plan=one.plan.model_copy(update={"run_dir": run_dir}))
+            for one, run_dir in zip(puffer, folders, strict=True)
+        ]
     for one in runs:
         claim(one)
         level = rng.normal(3 if one.arm == "puffer" else 5)
@@ -52,7 +61,7 @@ const labels = [...document.querySelectorAll('#chart svg text')].map((t) => t.te
 return {means: marks('mean'), seeds: marks('seed'), bands: marks('band'), random: marks('random'), labels,
   mean: document.querySelector('#chart svg .mean').getAttribute('d'),
   band: document.querySelector('#chart svg .band').getAttribute('d'),
-  overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth};
+  width: innerWidth, overflow: document.documentElement.scrollWidth - document.documentElement.clientWidth};
 """
 
 
@@ -111,9 +120,40 @@ def test_what_is_shown_can_be_saved(tmp_path):
 @pytest.mark.parametrize("width", [360, 1200])
 def test_no_complaint_no_request_and_nothing_wider_than_the_screen(tmp_path, width):
     seen = look_at(report(tmp_path, seeds=2), STATE, tmp_path / "look", width=width)
+    assert seen.answer["width"] == width
     assert seen.console == []
     assert seen.fetched == []
     assert seen.answer["overflow"] <= 0
+
+
+LABELS = """
+const boxes = [...document.querySelectorAll('.span .label, .span .side')].map((e) => e.getBoundingClientRect());
+const frame = document.querySelector('.span').getBoundingClientRect();
+const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+return {count: boxes.length,
+  meeting: boxes.flatMap((a, i) => boxes.slice(i + 1).filter((b) => meet(a, b))).length,
+  outside: boxes.filter((a) => a.left < frame.left - 8 || a.right > frame.right + 8).length};
+"""
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize(("low", "high"), [(-0.0385, 2.26), (0.001, 2.5), (-2.5, -0.01), (4.91, 4.93), (-123, 0.004)])
+def test_the_labels_of_the_interval_never_meet(tmp_path, monkeypatch, width, low, high):
+    def welch(a, b, confidence):
+        return 0.5, statistics.Estimate((low + high) / 2, low, high)
+
+    monkeypatch.setattr(statistics, "welch", welch)
+    seen = look_at(report(tmp_path, seeds=3, points=10), LABELS, tmp_path / "look", width=width).answer
+    assert seen == {"count": 5, "meeting": 0, "outside": 0}
+
+
+def test_five_arms_are_all_drawn_in_looks_of_their_own(tmp_path):
+    looks = """
+    return [...document.querySelectorAll('#chart svg .mean')].map((path) => {
+      const style = getComputedStyle(path); return style.stroke + ' ' + style.strokeDasharray; });
+    """
+    seen = look_at(report(tmp_path, seeds=3, further=("puffer-again", "c", "d")), looks, tmp_path / "look").answer
+    assert len(set(seen)) == 5 and not any("none" in one.split(" ")[0] for one in seen)
 
 
 def test_a_hundred_runs_are_all_drawn_and_the_page_stays_small(tmp_path):

@@ -1,5 +1,6 @@
 """The comparison as a user runs it, through its command line."""
 
+import errno
 import json
 import os
 import signal
@@ -137,6 +138,7 @@ def test_a_scheduler_may_start_the_workers(tmp_path, fake):
     arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", out, "--launcher", "none"]
     status, said, _ = fake(*arguments)
     assert status == command.EXIT_INCOMPLETE and "2 of 2 runs" in said
+    assert "2 runs are not finished (puffer-seed0, native-seed0); --resume goes on" in said
     for directory in sorted((out / "runs").iterdir()):
         # As in a job script: from anywhere, with nothing but the directory.
         worker = subprocess.run(
@@ -148,6 +150,55 @@ def test_a_scheduler_may_start_the_workers(tmp_path, fake):
     assert fake(*arguments, "--resume", "--runs-uri", "file:///x")[0] == EXIT_UNUSABLE_INPUT
     status, _, errors = fake(*arguments[:-1], "ray", "--resume", "--runs-uri", "s33://bucket/x")
     assert status == EXIT_UNUSABLE_INPUT and "no URI scheme" in errors
+
+
+def test_a_damaged_run_is_reported_and_the_rest_goes_on(tmp_path, fake):
+    arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", tmp_path / "out"]
+    assert fake(*arguments)[0] == 0
+    metrics = tmp_path / "out/runs/native-seed0/metrics.jsonl"
+    lines = metrics.read_text().splitlines()
+    metrics.write_text("\n".join(["{broken", *lines[1:]]) + "\n")
+    status, said, _ = fake(*["2" if value == 1 else value for value in arguments], "--resume")
+    assert status == command.EXIT_INCOMPLETE
+    assert "native-seed0 failed" in said and "not a metrics record" in said and "native-seed1: finished" in said
+    assert "1 of 2 of native gave no full curve" in said
+
+
+def test_a_full_disk_is_one_message_and_nothing_half_written(tmp_path, fake, monkeypatch):
+    out = tmp_path / "out"
+    arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", out]
+
+    def write_some(self, draft, **_):
+        Path(draft).write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("matplotlib.figure.Figure.savefig", write_some)
+        status, _, errors = fake(*arguments)
+    assert status == EXIT_UNUSABLE_INPUT
+    assert f"{out}: cannot be written (No space left on device)" in errors and "--resume" in errors
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    status, said, _ = fake(*arguments, "--resume")
+    assert status == 0 and "started" not in said and (out / "curves.png").exists()
+
+
+def test_a_database_that_another_program_holds_costs_the_database_alone(tmp_path, fake):
+    out = tmp_path / "out"
+    arguments = [*write_configs(tmp_path), "--seeds", 1, "--total-agent-steps", 320, "--out", out]
+    out.mkdir()
+    hold = "import duckdb, sys, time; held = duckdb.connect(sys.argv[1]); print('open', flush=True); time.sleep(600)"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(out / "results.duckdb")], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "open\n"
+        status, _, errors = fake(*arguments, "--resume")
+        other.kill()
+    assert status == EXIT_UNUSABLE_INPUT and "close other programs" in errors
+    assert (out / "report.html").exists() and summary(out)["completeness"]["finished"] == 2
+    status, said, _ = fake(*arguments, "--resume")
+    assert status == 0 and "started" not in said
+    with open_store(out / "results.duckdb", read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (2,)
 
 
 def test_runs_that_shared_cores_are_said_to(tmp_path, fake, monkeypatch):
@@ -171,7 +222,9 @@ def test_runs_that_shared_cores_are_said_to(tmp_path, fake, monkeypatch):
 def test_a_control_runs_an_arm_against_itself(tmp_path, fake):
     out = tmp_path / "out"
     arguments = [*write_configs(tmp_path), "--seeds", 3, "--total-agent-steps", 320, "--out", out]
-    assert fake(*arguments, "--aa", "puffer")[0] == 0
+    status, said, _ = fake(*arguments, "--aa", "puffer")
+    assert status == 0 and "Control: It finds no difference, as it should" in said
+    assert "Control: an arm against itself" in (out / "report.html").read_text()
     found = summary(out)
     assert [run["seed"] for run in found["arms"]["puffer-again"]["runs"]] == [3, 4, 5]
     control = next(pair for pair in found["other_verdicts"] if (pair["a"], pair["b"]) == ("puffer", "puffer-again"))
@@ -208,6 +261,7 @@ def test_the_ladder_says_which_difference_matters(tmp_path, fake, monkeypatch):
         ({"--puffer": "missing.ini"}, "missing.ini"),
         ({"--native": "typo.yaml"}, "Did you mean"),
         ({"--out": "file/out"}, "cannot write here"),
+        ({"--total-agent-stps": "5"}, "Did you mean '--total-agent-steps'?"),
     ],
 )
 def test_bad_input_is_one_message_and_exit_status_2(tmp_path, change, complaint, fake, monkeypatch):

@@ -194,3 +194,15 @@ def test_runs_that_end_just_when_they_are_stopped_are_counted(tmp_path, monkeypa
     display = PlainDisplay(Console(file=io.StringIO()))
     assert runs.run_all(planned, jobs=2, launcher=launchers.LocalLauncher(2), display=display, enough=enough)
     assert [rundir.status(one) for one in planned] == ["finished", "finished"]
+
+
+def test_a_worker_that_a_scheduler_started_leaves_word_of_its_failure(tmp_path):
+    bad = run(tmp_path, fail_at_epoch=3)
+    rundir.claim(bad)
+    done = subprocess.run([*FAKE, str(bad.dir)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "the fake trainer was told to fail" in done.stderr
+    assert rundir.status(bad) == "failed"
+    failure = rundir.read_json(bad.dir / rundir.FAILURE_FILE)
+    assert failure["how"] == "exit status 1" and "the fake trainer was told to fail" in failure["log_tail"]
+    (bad.dir / rundir.RUN_FILE).unlink()
+    assert subprocess.run([*FAKE, str(bad.dir)], capture_output=True, check=False).returncode == 2

@@ -65,3 +65,17 @@ def test_few_groups_pass_through_every_mixture(count):
     groups = [f"group{index}" for index in range(count)]
     every = {frozenset(chosen) for size in range(count + 1) for chosen in combinations(groups, size)}
     assert set(mixtures(groups)) == every and len(mixtures(groups)) == 2**count
+
+
+def test_a_group_that_changes_no_run_has_no_effect_without_doubt():
+    rng = np.random.default_rng(0)
+    base, other = rng.normal(size=(2, 5))
+    scores = {
+        frozenset(): base,
+        frozenset({"idle"}): base.copy(),
+        frozenset({"real"}): other,
+        frozenset({"idle", "real"}): other.copy(),
+    }
+    idle, real = shares(scores, ["idle", "real"])
+    assert (idle.value, idle.low, idle.high) == (0, 0, 0)
+    assert real.value == pytest.approx(other.mean() - base.mean()) and real.low < real.value < real.high

@@ -6,6 +6,7 @@ import pytest
 
 from compare import command, launchers
 from compare.baseline import Baseline
+from metta_puffer.errors import EXIT_UNUSABLE_INPUT
 from tests.compare.configs import write_configs
 
 pytestmark = pytest.mark.long
@@ -20,3 +21,12 @@ def test_runs_and_report_are_kept_offline_in_one_group(tmp_path, monkeypatch):
     assert command.main(arguments) == 0
     kept = {path.name.split("-", 3)[-1] for path in out.rglob("offline-run-*") if path.is_dir()}
     assert kept == {"out-puffer-seed0", "out-native-seed0", "out-report"}
+
+
+def test_a_mode_that_wandb_does_not_know_is_refused_before_anything_starts(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WANDB_MODE", "onlin")
+    arguments = [*write_configs(tmp_path), "--seeds", "1", "--total-agent-steps", "320", "--out", str(tmp_path / "out")]
+    assert command.main([*arguments, "--wandb"]) == EXIT_UNUSABLE_INPUT
+    said = capsys.readouterr().err
+    assert "WANDB_MODE: wandb refuses it: Input should be 'online', 'offline'" in said and "Remedy" in said
+    assert not (tmp_path / "out").exists()

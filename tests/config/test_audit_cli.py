@@ -55,6 +55,11 @@ def test_text_fits_80_columns_and_leads_with_the_agents(
     [
         (["--puffer", "no.ini", "--native", "no.yaml"], "no such file"),
         ([*OURS, "train.batchsize=3"], "Did you mean 'train.batch_size'"),
+        (["reconcle", *OURS], "Did you mean 'reconcile'"),
+        ([*OURS, "train.batch_size=9223372036854775808"], "expected a whole number below 2^63"),
+        ([*OURS, "train.batch_size=" + "(" * 5000], "(((...'"),
+        ([*OURS, "--explain", "segmnts"], "Did you mean 'segments'"),
+        ([*OURS, "--gpus", "1", "--explain", "process_bytes"], "runs on the CPU only"),
         ([*OURS, "env.num_agents=3"], "puffer.env.num_agents=3 or native.env.num_agents=3"),
         ([*OURS, "--native-agents", "0"], "0 is not between 1"),
         ([*OURS, "--formt", "json"], "--formt"),
@@ -68,6 +73,22 @@ def test_unusable_input_exits_2_without_a_traceback(
     printed = capsys.readouterr()
     assert words in printed.err
     assert "Traceback" not in printed.err
+
+
+def test_ctrl_c_while_loading_leaves_no_traceback() -> None:
+    code = (
+        "import builtins, sys\n"
+        "from metta_puffer.cli.audit import main\n"
+        "load = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        "    if name == 'argparse':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "sys.exit(main([]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 def test_exit_status_tells_clean_from_errors(published: Published, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,6 +67,7 @@ def test_reconciled_pairs_match_and_train_as_they_are(
     for written, kept in ((puffer, pair.puffer), (native, pair.native)):
         # The sweep's search space comes from the default file and is not part of the pair.
         assert written.loaded.model.model_dump(exclude={"sweep"}) == kept.loaded.model.model_dump(exclude={"sweep"})
+        assert written.quantities.values_by_name() == kept.quantities.values_by_name()
         assert not written.loaded.unread
 
 
@@ -102,7 +103,10 @@ def test_unwritable_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "cannot be written" in capsys.readouterr().err
 
 
-def test_explain_shows_formula_inputs_and_their_lines(published: Published, capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_shows_formula_inputs_and_their_lines(
+    published: Published, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     arguments = ["--puffer", published.metta_2025_08, "--native", published.trainer_2025_08, "--native-agents", "3"]
     main([*arguments, "--workers", "16", "--explain", "wasted_fraction"])
     text = capsys.readouterr().out
@@ -110,7 +114,8 @@ def test_explain_shows_formula_inputs_and_their_lines(published: Published, caps
     line = next(
         i for i, t in enumerate(Path(published.trainer_2025_08).read_text().split("\n"), 1) if "batch_size: 5" in t
     )
-    assert f"trainer.batch_size in {published.trainer_2025_08}:{line}" in text
+    assert f"trainer.batch_size in {published.trainer_2025_08}:{line}" in " ".join(text.split())
+    assert max(len(line) for line in text.splitlines() if "/" not in line) <= 80
     assert main([*arguments, "--explain", "wasted_fractoin"]) == 2
     assert "Did you mean 'wasted_fraction'" in capsys.readouterr().err
 
@@ -137,6 +142,41 @@ def test_diff_of_any_two_kinds(published: Published, capsys: pytest.CaptureFixtu
     assert kinds == {"rule", "quantity"}
     assert main(["diff", OURS["native"], OURS["native"]]) == 0
     assert "no difference" in capsys.readouterr().out
+
+
+def test_diff_tells_what_is_only_spelled_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = Path(OURS["native"]).read_text()
+    spelled = tmp_path / "spelled.yaml"
+    spelled.write_text(text.replace("name: small", "name: small\n  hidden_size: 64\n  conv_channels: 8"))
+    main(["diff", OURS["native"], str(spelled), "--format", "json"])
+    found = {d["name"]: (d["kind"], d["left"], d["right"]) for d in json.loads(capsys.readouterr().out)}
+    assert found["policy.hidden_size"] == ("spelled out", None, 64)
+    assert found["policy.conv_channels"] == ("setting", 16, 8)
+    spelled.write_text(text + "    norm_adv: true\n")  # the last section is trainer.ppo
+    assert main(["diff", str(spelled), OURS["native"]]) == 0
+    out = capsys.readouterr().out
+    assert "no difference\n" in out
+    assert re.search(r"trainer\.ppo\.norm_adv +True +-\n", out)
+
+
+def test_quantities_are_named_in_full_at_80_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    files = ["--puffer", str(CONFIGS / "puffer" / "metta.ini"), "--native", str(CONFIGS / "native" / "metta.yaml")]
+    main([*files, "--gpus", "8"])
+    out = capsys.readouterr().out
+    main(["reconcile", *files, "--match", "total-agents", "--native-agents", "7", "--out", str(tmp_path)])
+    reconciled = capsys.readouterr().out
+    assert re.search(r"^agent_steps_collected_per_gradient +[\d,]+ +[\d,]+ ", reconciled, re.M)
+    assert re.search(r"^total_timesteps +300,000,000 +10,000,000,000 ", reconciled, re.M)
+    for text in (out, reconciled):
+        assert "…" not in text
+        assert max(len(line) for line in text.splitlines() if not line.startswith("written")) <= 80
+    main([*files, "--gpus", "8", "--format", "json"])
+    found = json.loads(capsys.readouterr().out)
+    for name in {**found["puffer"], **found["native"]}:
+        assert re.search(rf"^{name} ", out, re.M)
 
 
 def test_pipeline_walks_every_stage(published: Published, capsys: pytest.CaptureFixture[str]) -> None:

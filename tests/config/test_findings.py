@@ -71,6 +71,8 @@ APPEARS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("final-rollouts", {}, {}, {"loop": "stock"}),
     ("workers-over-cores", {"vec.num_workers": 64}, {}, {"machine": Machine(2, 2)}),
     ("no-gpu", {"train.device": "cuda"}, {}, {"machine": Machine(64, 64)}),
+    ("option-refused", {"env.max_step": 5}, {}, {}),
+    ("option-refused", {}, {"policy.hidden_size": 0}, {}),
     ("recv-arity", {}, {}, {"version": "3.0.0"}),
     ("rows-drawn-again", {}, {}, {}),
     ("carried-state", {"train.batch_size": 524_288}, {}, {}),

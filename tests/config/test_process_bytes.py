@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from benchmarks.measured_run import measured_run
+from benchmarks.process_memory import weighing
+from metta_puffer.config.arithmetic import trained_bytes
+from metta_puffer.config.derivations_bytes import OF_PROCESS
 from metta_puffer.config.loading import load_native, load_puffer
 from metta_puffer.config.machine import Machine
+from metta_puffer.config.memory import policy_memory, table
 from metta_puffer.config.sides import Side, native_side, puffer_side
 from tests.config.conftest import CONFIGS
 
@@ -26,6 +30,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "native small": ("native", {}),
     "native large batch": ("native", LARGE_NATIVE),
     "native fast": ("native", {"policy.name": "fast", "trainer.minibatch_size": 3072, "trainer.update_epochs": 1}),
+    "native lstm, multinomial": ("native", {"policy.name": "lstm", "trainer.sampling": "multinomial"}),
     "native memory-free": ("native", {"policy.name": "memory-free", "policy.recurrent": False}),
     "native wider": ("native", {"policy.hidden_size": 256, "policy.conv_channels": 64}),
     "native published engine, 4 workers": (
@@ -45,6 +50,35 @@ def predicted(trainer: str, overrides: dict[str, Any]) -> Side:
     if trainer == "puffer":
         return puffer_side(load_puffer(PUFFER, overrides), machine)
     return native_side(load_native(NATIVE, overrides), machine)
+
+
+def test_trained_bytes_lie_on_the_line_through_what_was_measured() -> None:
+    curve = [(100.0, 1000.0), (200.0, 1400.0)]
+    asked = [0, 50, 100, 150, 200, 300]
+    assert [trained_bytes(curve, steps) for steps in asked] == [0, 500, 1000, 1200, 1400, 1800]
+    assert [weighing(peak, [(100, 1000), (200, 1400)]) for peak in (500, 1200, 1800)] == [50, 150, 300]
+
+
+def test_an_option_weighs_as_much_as_the_agent_steps_it_stands_for() -> None:
+    law = table()["policies"]["lstm"]["options"]["token_width"]
+    default, wide = (policy_memory("lstm", True, {"token_width": width}) for width in (law["default"], 256))
+    assert default and wide
+    factor = (256 / law["default"]) ** law["trained_agent_steps"]
+    assert factor > 2
+    assert trained_bytes(wide.trained_bytes, 1000) == pytest.approx(
+        trained_bytes(default.trained_bytes, round(1000 * factor)), rel=0.01
+    )
+    assert policy_memory("no such policy", True, {}) is None
+
+
+def test_nothing_is_predicted_for_a_gpu() -> None:
+    machine = Machine(physical_cores=16, logical_cpus=16, gpus=1)
+    for device, expected in (("auto", False), ("cuda", False), ("cpu", True)):
+        native = native_side(load_native(NATIVE, {"device": device}), machine)
+        puffer = puffer_side(load_puffer(PUFFER, {"train.device": device}), machine)
+        for side in (native, puffer):
+            added = [name for name in OF_PROCESS if name in side.quantities]
+            assert added == [name for name in OF_PROCESS if expected and (side is native or name != "action_log_bytes")]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,8 @@ def minibatch(seed: int = 0, **changes: Any) -> Minibatch:
         "quantiles": normal(ROWS, HORIZON, 5),
         "advice": {},
         "generator": generator,
+        "gamma": 0.9,
+        "gae_lambda": 0.9,
     }
     return Minibatch(**{**values, **changes})
 

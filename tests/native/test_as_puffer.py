@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from metta_puffer.config.plan import RulesPlan, RunPlan
-from metta_puffer.native.optimizers import learning_rate, set_learning_rate
+from metta_puffer.native.optimizers import learning_rate, set_numbers
 from metta_puffer.native.trainer import NativeTrainer
 from metta_puffer.puffer.contained import autocast_restored
 from metta_puffer.puffer.ranks import Ranks
@@ -133,7 +133,8 @@ def iterate(plan: RunPlan, rounds: int) -> list[Round]:
             )
             same = same and torch.allclose(theirs.rewards, ours.experience.rewards[:, :8])
             values_apart = float((theirs.values - ours.experience.values[:, :8]).abs().max())
-            set_learning_rate(ours.optimizer, learning_rate(plan.optimizer, epoch, plan.batch.total_epochs))
+            rate = learning_rate(plan.optimizer, epoch, plan.batch.total_epochs)
+            set_numbers(ours.optimizer, plan.optimizer, rate)
             theirs.train()
             ours._update.run(ours.experience, epoch)
             history.append(Round(same, values_apart, largest_difference(theirs, ours)))

@@ -1,7 +1,11 @@
 """metta-native as a user meets it, on the real arena at a tiny size."""
 
 import json
+import os
+import shlex
 import shutil
+import signal
+import sys
 import uuid
 from pathlib import Path
 
@@ -11,7 +15,8 @@ import torch
 from metta_puffer import uris
 from metta_puffer.cli.native import main
 from metta_puffer.native import checkpoints
-from metta_puffer.tracking.jsonl import read_records
+from metta_puffer.tracking.jsonl import JsonlSink, read_records
+from metta_puffer.tracking.schema import MetricRecord
 from tests.small_disk import no_file_above
 
 TINY = """
@@ -70,6 +75,7 @@ def test_train_resume_and_score(config: str, tmp_path: Path, capsys: pytest.Capt
         (["policy.hidden=3"], "policy.hidden = 3"),
         (["checkpoint.on_failure=stopp"], "continue or stop"),
         (["trainer.initial_policy=runs/nowhere"], "no complete checkpoint there"),
+        (["trainer.schedules=[{key: ppo.entcoef, kind: linear, start: 1e-2, end: 0}]"], "Did you mean 'ppo.ent_coef'?"),
         (["--resume"], "no run to resume"),
         (["--config", "missing.yaml"], "missing.yaml"),
     ],
@@ -137,6 +143,32 @@ def test_a_full_disk_is_one_message_and_status_1(
     assert main([*train, "--resume"]) == 0
 
 
+def test_the_command_to_resume_an_interrupted_run_has_its_settings(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupting(JsonlSink):
+        def log(self, record: MetricRecord) -> None:
+            super().log(record)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("metta_puffer.cli.native.JsonlSink", Interrupting)
+    settings = ["trainer.total_timesteps=192", "policy.name=small"]
+    assert main(["train", "--config", config, "--run-dir", str(tmp_path / "a run"), *settings]) == 130
+    shown = capsys.readouterr().out.splitlines()[-1].removeprefix("resume with: metta-native ")
+    monkeypatch.undo()
+    assert main(shlex.split(shown)) == 0
+    assert "finished: 192 agent-steps" in capsys.readouterr().out
+
+
+def test_a_run_whose_folder_was_deleted_under_it_can_be_resumed(config: str, tmp_path: Path) -> None:
+    train = ["train", "--config", config, "--run-dir", str(tmp_path / "run")]
+    assert main(train) == 0
+    (tmp_path / "run" / "plan.json").unlink()  # only what was written after the deletion is there
+    assert main(train) == 2
+    assert main([*train, "--resume"]) == 0
+    assert (tmp_path / "run" / "plan.json").exists()
+
+
 def test_a_used_or_unwritable_run_folder_is_refused(
     config: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -161,6 +193,19 @@ def test_a_foreign_or_damaged_checkpoint_is_refused(
     assert main(["eval", str(tmp_path / "nothing")]) == 2
     error = capsys.readouterr().err
     assert error.count(f"{weights}: not a usable checkpoint") == 2 and "no complete checkpoint" in error
+
+
+def test_a_reader_that_stops_reading_is_no_failure_of_ours(
+    config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--config", config, "--run-dir", str(tmp_path / "run")]) == 0
+    reader, writer = os.pipe()
+    os.close(reader)  # as `| head` does when it has seen enough
+    with os.fdopen(writer, "w") as stdout, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stdout)
+        assert main(["eval", str(tmp_path / "run"), "--episodes", "1"]) == 1
+        stdout.write("what is still in the buffer goes nowhere")
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -36,11 +36,24 @@ def test_plain_lines_show_progress_and_end_with_the_last_record(capsys: pytest.C
     assert last == "epoch 3  agent-steps 1,024/1,536  256 agent-steps/s  ETA 0:00:02  score 1.250"
 
 
-def test_the_panel_shows_every_section() -> None:
-    console = Console(file=StringIO(), force_terminal=True, width=120)
+def panel(record: MetricRecord, width: int) -> str:
+    console = Console(file=StringIO(), force_terminal=True, width=width)
     dashboard = LiveDashboard(toy_plan("unused"), console)
-    dashboard.log(RECORD)
+    dashboard.log(record)
     dashboard.close()
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_the_panel_shows_every_section() -> None:
+    shown = panel(RECORD, 120)
     for text in ("recall", "16 worlds x 4 agents, 2 groups", "512 of 1,536", "entropy", "episode_length", "0.125"):
         assert text in shown
+
+
+def test_on_a_narrow_terminal_names_are_cut_and_numbers_are_not() -> None:
+    stages = {f"seconds/{name}": 0.1234 for name in ("environment", "forward", "copy", "train")}
+    losses = {f"losses/{name}": -5.214e-08 for name in ("explained_variance", "gradient_norm", "old_approx_kl")}
+    episodes = {f"environment/agent/action.{name}.success": 1234.0 for name in ("move", "noop", "change_vibe")}
+    shown = panel(MetricRecord(2, 512, 128, 8, 3.5, {**stages, **losses, **episodes}), 80)
+    assert [shown.count(text) for text in ("0.123", "25%", "-5.214e-08", "1234")] == [4, 4, 3, 3]
+    assert "environment" in shown and "…" in shown

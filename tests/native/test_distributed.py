@@ -75,7 +75,7 @@ def test_two_ranks_with_half_the_rows_each_equal_one_rank(tmp_path: Path) -> Non
     """One minibatch of everything, three updates from the same buffer."""
     batch = {"batch__num_minibatches": 1, "loss__max_grad_norm": 0.5}
     whole = NativeTrainer(toy_plan(tmp_path, batch__minibatch_segments=64, **batch), ListSink(), recall_env)
-    whole.run(lambda: whole.epoch == 1)  # fill the buffer
+    whole.run(lambda: whole.counters.epoch == 1)  # fill the buffer
     buffers = {name: value.clone() for name, value in vars(whole.experience).items() if isinstance(value, torch.Tensor)}
     start = {name: value.clone() for name, value in whole.policy.state_dict().items()}
 
@@ -144,7 +144,7 @@ def test_a_lost_rank_ends_the_run_with_its_last_checkpoint_named(tmp_path: Path)
             trainer = NativeTrainer(plan, ListSink(), recall_env, ranks)
 
             def leave() -> bool:
-                if trainer.epoch == 2:
+                if trainer.counters.epoch == 2:
                     raise RuntimeError("gone")
                 return False
 

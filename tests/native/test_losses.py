@@ -54,8 +54,7 @@ def test_gtd_lambda_term_by_term() -> None:
 
 def test_gtd_lambda_finds_the_values_of_a_chain() -> None:
     """Six moments, reward 1 at the end of each, an end after the last: values are 1, 1.9, 2.71, ... backwards."""
-    setting = context(loss__gae_lambda=0.5)
-    loss = loss_of("gtd_lambda", setting)
+    loss = loss_of("gtd_lambda")
     values = nn.Parameter(torch.zeros(HORIZON))
     hidden = torch.eye(HORIZON, WIDTH).expand(ROWS, -1, -1)
     rewards, dones = torch.ones(ROWS, HORIZON + 1), torch.zeros(ROWS, HORIZON + 1)
@@ -63,7 +62,8 @@ def test_gtd_lambda_finds_the_values_of_a_chain() -> None:
     optimizer = torch.optim.Adam([values, *loss.parameters()], 0.08)
     for _ in range(400):
         optimizer.zero_grad()
-        loss(minibatch(values=values.expand(ROWS, -1), hidden=hidden, rewards=rewards, dones=dones)).backward()
+        row = minibatch(values=values.expand(ROWS, -1), hidden=hidden, rewards=rewards, dones=dones, gae_lambda=0.5)
+        loss(row).backward()
         optimizer.step()
     expected = [sum(0.9**k for k in range(HORIZON - 1 - t)) for t in range(HORIZON - 1)]
     assert values[: HORIZON - 1].tolist() == pytest.approx(expected, abs=0.1)
@@ -257,18 +257,15 @@ def test_every_parameter_of_a_loss_is_trained_and_saved(tmp_path: Path) -> None:
 
 
 def test_a_loss_counts_only_in_its_stretch_of_the_run() -> None:
-    terms = LossTerms(
-        context(
-            losses=(
-                LossTermPlan(name="stable_latent", coef=3.0, begin_agent_steps=10, end_agent_steps=20),
-                LossTermPlan(name="dynamics", begin_agent_steps=15),
-            )
-        )
+    losses = (
+        LossTermPlan(name="stable_latent", coef=3.0, begin_agent_steps=10, end_agent_steps=20),
+        LossTermPlan(name="dynamics", begin_agent_steps=15),
     )
+    terms = LossTerms(context(losses=losses))
     batch = minibatch()
 
     def at(agent_steps: int) -> tuple[Tensor | None, dict[str, Tensor]]:
-        terms.begin(0, agent_steps)
+        terms.begin(0, agent_steps, losses)
         return terms.weighted(batch)
 
     assert at(9) == (None, {})

@@ -15,7 +15,7 @@ from metta_puffer.native.optimizers import (
     build_optimizer,
     end_update,
     learning_rate,
-    set_learning_rate,
+    set_numbers,
 )
 
 NAMES = sorted(OPTIMIZERS)
@@ -89,10 +89,23 @@ def test_rate_zero_moves_nothing(name: str) -> None:
     net = Net()
     optimizer = build_optimizer(net, plan(name))
     before = {key: value.detach().clone() for key, value in net.named_parameters()}
-    set_learning_rate(optimizer, 0.0)
+    set_numbers(optimizer, plan(name), 0.0)
     train(net, optimizer, 3)
     for key, value in net.named_parameters():
         torch.testing.assert_close(value.detach(), before[key], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_that_change_in_a_run_reach_the_optimizer(name: str) -> None:
+    """The same as an optimizer that had them from the start."""
+    later = plan(name, beta1=0.5, beta2=0.7, eps=1e-3, weight_decay=0.3)
+    changed, wanted = Net(), Net()
+    optimizer = build_optimizer(changed, plan(name))
+    set_numbers(optimizer, later, 0.01)
+    train(changed, optimizer, 3)
+    train(wanted, build_optimizer(wanted, later.model_copy(update={"learning_rate": 0.01})), 3)
+    for key, value in wanted.named_parameters():
+        assert torch.equal(value, changed.get_parameter(key)), key
 
 
 def test_muon_evens_out_matrices_and_adamw_takes_the_rest() -> None:

@@ -67,6 +67,10 @@ SETTINGS = {
     },
     "truncating": {"env__game_options": {"truncates": True, "length": 5}},
     "with a loss of its own": {"losses": (LossTermPlan(name="contrastive", coef=0.1),)},
+    "accumulating for a loss's own weights": {
+        "losses": (LossTermPlan(name="dynamics", coef=0.5),),
+        "batch__accumulate_minibatches": 3,
+    },
     "muon": {"optimizer__type": "muon"},
     "schedule-free": {"optimizer__type": "adamw_schedulefree"},
     "scheduled, held to the start": {

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from metta_puffer.config.plan import RunPlan, SchedulePlan
+from metta_puffer.config.plan import LossTermPlan, RunPlan, SchedulePlan
 from metta_puffer.errors import UserError
+from metta_puffer.native import checkpoints
 from metta_puffer.native.schedules import Schedules
 from metta_puffer.native.trainer import train
 from tests.native.toys import ListSink, recall_env, toy_plan
@@ -72,11 +73,23 @@ def test_rules_that_are_numbers_can_be_scheduled_where_they_are_on() -> None:
         Schedules(on.model_copy(update={"rules": on.rules.model_copy(update={"reward_centering": None})}))
 
 
+def test_the_weight_of_a_loss_can_be_scheduled() -> None:
+    losses = LossTermPlan(name="dynamics", coef=3.0), LossTermPlan(name="stable_latent", coef=2.0)
+    schedule = SchedulePlan(key="losses.dynamics.coef", kind="linear", start=1.0, end=0.0, begin_agent_steps=100)
+    schedules = Schedules(toy_plan("unused", batch__total_timesteps=300, losses=losses, schedules=(schedule,)))
+    assert [[loss.coef for loss in schedules.at(moment).losses] for moment in (0, 200, 300)] == [
+        [3, 2],
+        [0.5, 2],
+        [0, 2],
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"key": "ppo.ent_coeff"}, "Did you mean 'ppo.ent_coef'"),
         ({"key": "batch.segments"}, "no number of the trainer"),
+        ({"key": "losses.dynamics.coef"}, "no number of the trainer"),  # the plan has no such loss
         ({"kind": "sawtooth"}, "needs a period"),
         ({"kind": "metric"}, "no metric"),
         ({"begin_agent_steps": 5, "end_agent_steps": 5}, "ends before it begins"),
@@ -94,6 +107,26 @@ def test_a_run_follows_its_schedule(tmp_path: Path) -> None:
     train(toy_plan(tmp_path, schedules=(schedule,)), sink, recall_env)
     rates = [record.values["train/learning_rate"] for record in sink.records]
     assert rates == pytest.approx([0.01, 0.01 * 2 / 3, 0.01 / 3])
+
+
+def test_schedules_reach_the_optimizer_the_losses_and_what_they_discount_with(tmp_path: Path) -> None:
+    """Each with one number from the first epoch on, by a schedule or by the plan: the same weights."""
+    torch.set_num_threads(1)
+    numbers = {"optimizer.weight_decay": 0.3, "optimizer.beta1": 0.5, "ppo.gamma": 0.5, "losses.gtd_lambda.coef": 0.7}
+    ends = []
+    for name, scheduled in (("scheduled", True), ("planned", False)):
+        coef = 1.0 if scheduled else numbers["losses.gtd_lambda.coef"]
+        changes: dict[str, Any] = {"losses": (LossTermPlan(name="gtd_lambda", coef=coef),)}
+        if scheduled:
+            changes["schedules"] = tuple(
+                SchedulePlan(key=key, kind="linear", start=value, end=value) for key, value in numbers.items()
+            )
+        else:
+            changes |= {"optimizer__weight_decay": 0.3, "optimizer__beta1": 0.5, "loss__gamma": 0.5}
+        train(toy_plan(tmp_path / name, **changes), ListSink(), recall_env)
+        ends.append(checkpoints.load(checkpoints.resolve(tmp_path / name)))
+    scheduled_end, planned_end = ends
+    assert all(torch.equal(tensor, planned_end.weights[key]) for key, tensor in scheduled_end.weights.items())
 
 
 def weights_after(run_dir: Path, **loss: float) -> tuple[float, float]:

@@ -121,7 +121,7 @@ def test_a_reward_that_is_not_finite_is_named(tmp_path: Path) -> None:
             self.rewards[0] = float("inf")
             return result
 
-    with pytest.raises(DivergedError, match=r"epoch 0: .*rewards.*none was written yet"):
+    with pytest.raises(DivergedError, match=r"epoch 0: .*rewards.*checkpoint: none"):
         train(toy_plan(tmp_path), ListSink(), lambda plan, worlds, seed, buf=None: Broken(4 * worlds, seed, buf=buf))
 
 

@@ -37,7 +37,7 @@ ZOO = [
     "inventory.modifiers",
     "lifecycle.nested_removal",
     "mutations.removed_agent_goes_on",
-    "mutations.spawned_agent",
+    "mutations_grid.spawned_agent",
     "observations.line_of_sight",
     "queries.random_order",
     "queries.materialized",

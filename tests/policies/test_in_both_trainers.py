@@ -81,7 +81,7 @@ def test_each_trainer_begins_with_the_others_weights(name: str, tmp_path: Path) 
     """Ours writes a version, PuffeRL begins with its weights and writes a model, ours begins with that."""
     plan = one_minibatch(name, tmp_path / "ours", env__envs_per_forward=16)
     first = NativeTrainer(plan, ListSink(), recall_env)
-    first.save(0.0)
+    first.save()
     first.close()
     written = next((tmp_path / "ours").rglob("weights.safetensors"))
     theirs = plan.model_copy(

@@ -33,10 +33,10 @@ class Grpo(LossTerm):
                 value=options.group_size,
                 remedy="choose a divisor of the rows of a minibatch",
             )
-        self._gamma, self._group_size, self._clip_coef = context.plan.loss.gamma, options.group_size, options.clip_coef
+        self._group_size, self._clip_coef = options.group_size, options.clip_coef
 
     def forward(self, batch: Minibatch) -> Tensor:
-        returns = discounted_returns(batch.rewards, batch.dones, self._gamma).view(-1, self._group_size)
+        returns = discounted_returns(batch.rewards, batch.dones, batch.gamma).view(-1, self._group_size)
         advantages = (returns - returns.mean(1, keepdim=True)).view(-1, 1).expand_as(batch.logprobs)
         ratios = (batch.logprobs - batch.old_logprobs).exp()
         return clipped_policy_loss(ratios, advantages, self._clip_coef)

@@ -29,11 +29,10 @@ class GtdLambda(LossTerm):
     def __init__(self, context: Context, options: GtdLambdaOptions) -> None:
         super().__init__()
         self.head = nn.Linear(context.width, 1)
-        self._loss = context.plan.loss
         self._beta, self._aux_coef = options.beta, options.aux_coef
 
     def forward(self, batch: Minibatch) -> Tensor:
-        d = td_lambda_residuals(batch.values, batch.rewards, batch.dones, self._loss.gamma, self._loss.gae_lambda)
+        d = td_lambda_residuals(batch.values, batch.rewards, batch.dones, batch.gamma, batch.gae_lambda)
         # The head learns from the policy's hidden state without shaping it.
         h = self.head(batch.hidden.detach()).squeeze(-1)[:, :-1]
         v = batch.values[:, :-1]

@@ -1,13 +1,14 @@
 """Losses by name, with their weights and the stretch of the run in which they count."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from metta_puffer.config.loss_options import check_losses
+from metta_puffer.config.plan import LossTermPlan
 from metta_puffer.native.losses.action_supervised import ActionSupervised
 from metta_puffer.native.losses.contrastive import Contrastive
 from metta_puffer.native.losses.dynamics import Dynamics
@@ -41,11 +42,10 @@ class LossTerms(nn.ModuleDict):
     def __init__(self, context: Context) -> None:
         """Raises UserError for an unknown loss or option, a value that does not fit, or the same loss twice."""
         super().__init__()
-        self._plans = {plan.name: plan for plan in context.plan.losses}
         for name, options in check_losses(context.plan.losses).items():
             self[name] = LOSSES[name](context, options)
         self._counting: list[str] = []
-        self.begin(0, 0)
+        self.begin(0, 0, context.plan.losses)
 
     def _each(self) -> dict[str, LossTerm]:
         return {name: term for name, term in self.items() if isinstance(term, LossTerm)}
@@ -53,9 +53,9 @@ class LossTerms(nn.ModuleDict):
     def _now(self) -> dict[str, LossTerm]:
         return {name: term for name, term in self._each().items() if name in self._counting}
 
-    def begin(self, epoch: int, agent_steps: int) -> None:
-        """Says where in the run the next rollout and update are: what counts then is settled here."""
-        self._counting = []
+    def begin(self, epoch: int, agent_steps: int, plans: Iterable[LossTermPlan]) -> None:
+        """Says where in the run the next rollout and update are: what counts then, and how much, is settled here."""
+        self._counting, self._plans = [], {plan.name: plan for plan in plans}
         for name, plan in self._plans.items():
             end = float("inf") if plan.end_agent_steps is None else plan.end_agent_steps
             if plan.begin_agent_steps <= agent_steps < end:

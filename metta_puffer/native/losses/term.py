@@ -32,6 +32,8 @@ class Minibatch:
     hidden: Tensor  # * [m, T, width], what the policy's heads read
     advice: Mapping[str, Tensor]  # [m, T, ...], what the loss itself stored in the rollout
     generator: torch.Generator
+    gamma: float  # what the plan says now: schedules may change it
+    gae_lambda: float
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from mettagrid.config.mettagrid_config import (
     GlobalObsConfig,
     GridObjectConfig,
     MettaGridConfig,
+    MoveActionConfig,
     ObsConfig,
     WallConfig,
 )
@@ -52,6 +53,14 @@ def observing(width: int = 7, height: int = 7, tokens: int = 200, **fields: Any)
 
 def vibing(count: int = 4) -> ActionsConfig:
     return ActionsConfig(change_vibe=ChangeVibeActionConfig(vibes=list(VIBES[:count])))
+
+
+def moving(*handlers: Handler, directions: list[str] | None = None) -> ActionsConfig:
+    """Moves with these handlers, four vibes."""
+    move = MoveActionConfig(handlers=list(handlers))
+    if directions:
+        move = MoveActionConfig(handlers=list(handlers), allowed_directions=directions)
+    return ActionsConfig(move=move, change_vibe=ChangeVibeActionConfig(vibes=list(VIBES[:4])))
 
 
 def config(num_agents: int = 2, /, **game: Any) -> MettaGridConfig:
