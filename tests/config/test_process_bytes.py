@@ -32,6 +32,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "native fast": ("native", {"policy.name": "fast", "trainer.minibatch_size": 3072, "trainer.update_epochs": 1}),
     "native lstm, multinomial": ("native", {"policy.name": "lstm", "trainer.sampling": "multinomial"}),
     "native memory-free": ("native", {"policy.name": "memory-free", "policy.recurrent": False}),
+    "native vit-medium": ("native", {"policy.name": "vit-medium", "policy.recurrent": False,
+                                     "trainer.update_epochs": 1}),
     "native wider": ("native", {"policy.hidden_size": 256, "policy.conv_channels": 64}),
     "native published engine, 4 workers": (
         "native", {"env.engine": "published", "trainer.num_workers": 4, "trainer.overwork": True},
