@@ -47,9 +47,9 @@ class MettaPufferEnv(PufferEnv):
       the object that runs world 8 of the set with seed 3 is made with seed 11 and reset with its reset seed plus 8.
     * num_groups (1): groups of neighbouring worlds, equally large, that `step_async` and `wait` step one by one (native
       only).
-    * map_pool (0): how many maps the episodes share; 0 gives every episode a fresh map. Fresh maps are built one
-      episode ahead in a thread beside the native engine; a game whose episodes are short against its map building
-      (6 to 28 ms a map) is faster with a pool.
+    * map_pool (0): how many maps the episodes share; 0 gives every episode a fresh map. The native engine makes maps of
+      randomly scattered objects in no time worth counting; those of other builders (6 to 28 ms a map) are built one
+      episode ahead in a thread beside it, and a game whose episodes are short against that is faster with a pool.
     * supervisor (None): a scripted mettagrid policy, by name or class path, that writes into PufferLib's
       `teacher_actions` what it would do; `gives_teacher_actions` says whether there is one. It acts on nothing.
 

@@ -150,7 +150,7 @@ void Batch::use_huge_pages() const {
     add(world.grid);
     add(world.objects);
     add(world.tokens.objects);
-    add(world.tokens.blocks);
+    add(world.tokens.words);
     add(world.inventory_pool);
     pages.add(world.agent_stats.row(0), world.agents.size() * world.agent_stats.row_bytes());
   }

@@ -17,8 +17,9 @@ using WindowBits = std::array<std::uint64_t, 4>;           // one bit a cell of 
 // Eight tokens of three bytes (location, feature, value), copied and combined as a whole.
 inline constexpr std::uint32_t kTokenBytes = 3;
 inline constexpr std::uint32_t kTokensPerBlock = 8;
+inline constexpr std::uint32_t kWordsPerBlock = 3;
 struct TokenBlock {
-  std::array<std::uint64_t, 3> words{};
+  std::array<std::uint64_t, kWordsPerBlock> words{};
 };
 inline constexpr std::uint32_t kBlockBytes = sizeof(TokenBlock);
 static_assert(kBlockBytes == kTokensPerBlock * kTokenBytes);

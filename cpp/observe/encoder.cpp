@@ -153,9 +153,9 @@ void credit_ages_one_by_one(const Game& game, World& world, std::uint32_t row, c
 // Tokens that changed since they were last looked at, that take more than one block, or that may lack room.
 [[gnu::noinline]] TokenWriter write_object_with_care(const Game& game, World& world, ObjectIndex object,
                                                      const TokenBlock& location, TokenWriter writer) {
-  ObjectTokens& entry = world.tokens.objects[object];
-  if (entry.count == ObjectTokens::kStale) refresh_object_tokens(game, world, object);
-  writer.many_blocks(world.tokens.blocks.data() + entry.block, entry.count, location);
+  const ObjectTokens& entry = world.tokens.objects[object];
+  if (entry.count() == ObjectTokens::kStale) refresh_object_tokens(game, world, object);
+  writer.many_blocks(world.tokens.words.data() + entry.word(), world.tokens.details[object].count, location);
   return writer;
 }
 
@@ -171,7 +171,7 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
   const TokenBlock* locations = game.observation.tables.locations.data();
   const ObjectIndex* centre = &world.grid[world.cell(at)];
   ObjectTokens* objects = world.tokens.objects.data();
-  const TokenBlock* blocks = world.tokens.blocks.data();
+  const std::uint64_t* words = world.tokens.words.data();
   const std::uint32_t step = world.step;
   std::uint32_t ages = 0;
   for (std::size_t word = 0; word < ranks.size(); ++word) {
@@ -183,12 +183,12 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
       ObjectTokens& entry = objects[object];
       ages += step - entry.last_seen;
       entry.last_seen = step;
-      if (writer.room_for_one_block(entry.count)) [[likely]] {
-        writer.one_block(blocks[entry.block], entry.count, locations[rank]);
+      if (writer.room_for_one_block(entry.count())) [[likely]] {
+        writer.one_block(words + entry.word(), entry.count(), locations[rank]);
         continue;
       }
       writer = write_object_with_care(game, world, object, locations[rank], writer);
-      blocks = world.tokens.blocks.data();
+      words = world.tokens.words.data();
     }
   }
   if (ages != 0) world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(ages));

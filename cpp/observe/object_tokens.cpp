@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace metta {
 
@@ -66,9 +65,10 @@ std::uint16_t assemble(const Game& game, World& world, ObjectIndex index, TokenB
 }
 
 std::uint32_t append_blocks(TokenCache& cache, std::size_t blocks) {
-  const auto first = static_cast<std::uint32_t>(cache.blocks.size());
-  cache.blocks.resize(cache.blocks.size() + blocks);
-  return first;
+  const std::size_t first = cache.words.size();
+  cache.words.resize(first + blocks * kWordsPerBlock);
+  if (cache.words.size() > ObjectTokens::kMostWords) throw WorldError("too many objects with tokens of their own");
+  return static_cast<std::uint32_t>(first);
 }
 
 }  // namespace
@@ -81,28 +81,31 @@ std::size_t most_blocks_of_an_object(const Game& game) {
 void refresh_object_tokens(const Game& game, World& world, ObjectIndex index) {
   TokenCache& cache = world.tokens;
   ObjectTokens& entry = cache.objects[index];
-  const TokenBlock* assembled = cache.scratch.data();
-  entry.count = assemble(game, world, index, cache.scratch.data());
-  const std::size_t blocks = blocks_for(entry.count);
+  TokenDetails& details = cache.details[index];
+  const std::uint16_t count = details.count = assemble(game, world, index, cache.scratch.data());
+  const std::size_t blocks = blocks_for(count);
+  const std::uint64_t* assembled = cache.scratch[0].words.data();
+  const std::size_t words = blocks * kWordsPerBlock;
   // Two agents never look alike: their ids differ.
-  if (entry.own_blocks == 0 && world.objects[index].kind != ObjectKind::agent) {
+  if (details.own_blocks == 0 && world.objects[index].kind != ObjectKind::agent) {
     SharedTokens& shared = cache.shared[world.objects[index].config];
-    if (shared.count == ObjectTokens::kStale) {
-      shared.count = entry.count;
-      shared.block = append_blocks(cache, blocks);
-      std::copy_n(assembled, blocks, cache.blocks.data() + shared.block);
+    if (shared.count == SharedTokens::kNone) {
+      shared.count = count;
+      shared.word = append_blocks(cache, blocks);
+      std::copy_n(assembled, words, cache.words.data() + shared.word);
     }
-    if (shared.count == entry.count &&
-        std::memcmp(assembled, cache.blocks.data() + shared.block, blocks * kBlockBytes) == 0) {
-      entry.block = shared.block;
+    if (shared.count == count && std::equal(assembled, assembled + words, cache.words.data() + shared.word)) {
+      entry.set(shared.word, count);
       return;
     }
   }
-  if (entry.own_blocks < blocks) {
-    entry.own_blocks = static_cast<std::uint16_t>(std::bit_ceil(blocks));
-    entry.block = append_blocks(cache, entry.own_blocks);
+  std::uint32_t word = entry.word();
+  if (details.own_blocks < blocks) {
+    details.own_blocks = static_cast<std::uint16_t>(std::bit_ceil(blocks));
+    word = append_blocks(cache, details.own_blocks);
   }
-  std::copy_n(assembled, blocks, cache.blocks.data() + entry.block);
+  std::copy_n(assembled, words, cache.words.data() + word);
+  entry.set(word, count);
 }
 
 }  // namespace metta

@@ -46,16 +46,16 @@ class TokenWriter {
     return count <= kTokensPerBlock && end_ - next_ >= static_cast<std::ptrdiff_t>(kBlockBytes);
   }
   // At most eight tokens. Copies the whole block: what follows the last token is overwritten or padded later.
-  void one_block(const TokenBlock& tokens, std::uint32_t count, const TokenBlock& location) {
-    copy(tokens, location);
+  void one_block(const std::uint64_t* words, std::uint32_t count, const TokenBlock& location) {
+    copy(words, location);
     next_ += std::size_t{count} * kTokenBytes;
   }
   // Any number of tokens, room or not.
-  void many_blocks(const TokenBlock* tokens, std::uint32_t count, const TokenBlock& location) {
-    for (; room_for_one_block(0) && count >= kTokensPerBlock; ++tokens, count -= kTokensPerBlock) {
-      one_block(*tokens, kTokensPerBlock, location);
+  void many_blocks(const std::uint64_t* words, std::uint32_t count, const TokenBlock& location) {
+    for (; room_for_one_block(0) && count >= kTokensPerBlock; words += kWordsPerBlock, count -= kTokensPerBlock) {
+      one_block(words, kTokensPerBlock, location);
     }
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(tokens);
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(words);
     const auto place = static_cast<std::uint8_t>(location.words[0]);
     for (; count > 0; --count, bytes += kTokenBytes) token(place, bytes[1], bytes[2]);
   }
@@ -75,15 +75,15 @@ class TokenWriter {
 
  private:
   // In two pieces straight to the row: gathered in an array first, every object costs a failed store forwarding.
-  void copy(const TokenBlock& tokens, const TokenBlock& location) {
+  void copy(const std::uint64_t* words, const TokenBlock& location) {
     using TwoWords [[gnu::vector_size(16)]] = std::uint64_t;
     TwoWords pair;
     TwoWords place;
-    std::memcpy(&pair, tokens.words.data(), sizeof pair);
+    std::memcpy(&pair, words, sizeof pair);
     std::memcpy(&place, location.words.data(), sizeof place);
     pair |= place;
     std::memcpy(next_, &pair, sizeof pair);
-    const std::uint64_t last = tokens.words[2] | location.words[2];
+    const std::uint64_t last = words[2] | location.words[2];
     std::memcpy(next_ + sizeof pair, &last, sizeof last);
   }
 

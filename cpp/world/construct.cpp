@@ -39,6 +39,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.tag_bits.assign(std::size_t{kFirstObject} * game.tag_words, 0);
   world.tokens.clear();
   world.tokens.objects.reserve(kFirstObject + objects);
+  world.tokens.details.reserve(kFirstObject + objects);
   for (ObjectIndex slot = 0; slot < kFirstObject; ++slot) world.tokens.object_added();
   world.inventory_pool.clear();
   world.tag_lists.resize(game.num_tags());

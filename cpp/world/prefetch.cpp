@@ -47,7 +47,7 @@ Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
     add_all(world->occupied);
     add_all(world->tokens.objects);
   }
-  add_all(world->tokens.blocks);
+  add_all(world->tokens.words);
   add_all(world->tokens.written_bytes);
   add_all(world->inventory_pool);
   add_all(world->previous_rewards);

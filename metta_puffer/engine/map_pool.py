@@ -1,13 +1,60 @@
-"""Maps of one game for the native engine: built once a seed, ahead of need, off the stepping thread."""
+"""Maps of one game for the native engine: built once a seed."""
 
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
+
+
+class Maps(Protocol):
+    """Compiled maps by map seed."""
+
+    def request(self, seed: int) -> None:
+        """Says that the map of a seed will be taken later."""
+        ...
+
+    def is_ready(self, seed: int) -> bool:
+        """Whether `take` need not wait for another thread."""
+        ...
+
+    def take(self, seed: int) -> Any:
+        """The map of a seed. Raises what building it raised."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class QuickMaps:
+    """Maps that take no longer to build than to hand over to a thread: built when they are taken.
+
+    `size`: as in MapPool.
+    """
+
+    def __init__(self, build: Callable[[int], Any], size: int) -> None:
+        self._build = build
+        self._size = size
+        self._maps: dict[int, Any] = {}
+
+    def request(self, seed: int) -> None:
+        pass
+
+    def is_ready(self, seed: int) -> bool:
+        return True
+
+    def take(self, seed: int) -> Any:
+        if not self._size:
+            return self._build(seed)
+        key = seed % self._size
+        if key not in self._maps:
+            self._maps[key] = self._build(key)
+        return self._maps[key]
+
+    def close(self) -> None:
+        self._maps.clear()
 
 
 class MapPool:
-    """Compiled maps by map seed.
+    """Maps built ahead of need, beside the stepping thread.
 
     `size` > 0: seeds are taken modulo `size`, every map is built once and kept, at most `size` of them. `size` 0: every
     seed has its own map, built when first asked for and forgotten once taken. Builds run one at a time on one thread

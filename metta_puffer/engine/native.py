@@ -15,8 +15,9 @@ from metta_puffer.engine.batch import (
     is_token_overflow,
 )
 from metta_puffer.engine.compile import NativeGame, compile_game
-from metta_puffer.engine.map_pool import MapPool
+from metta_puffer.engine.map_pool import MapPool, Maps, QuickMaps
 from metta_puffer.engine.maps import Grid, build_grid
+from metta_puffer.engine.random_maps import random_map_maker
 
 AGENT_FIELDS = (
     "group_id",
@@ -70,8 +71,8 @@ class NativeWorld:
 class NativeBatch:
     """Worlds of one game on `num_threads` threads (see `metta_puffer.engine.batch.WorldBatch`).
 
-    Ended episodes are replaced inside the step, on the thread of their world. Their maps come from a MapPool; when one
-    is not ready in time the step waits for it.
+    Ended episodes are replaced inside the step, on the thread of their world. Their maps are made between two steps
+    where that is quick (`random_map_maker`), else ahead in a MapPool; when one is not ready in time the step waits.
 
     `step` raises RuntimeError naming world, env step and agent when a rule breaks. That world then stands still until
     `begin_episode`; all others have taken the step.
@@ -89,7 +90,8 @@ class NativeBatch:
     ) -> None:
         self._config = config.model_copy(deep=True)
         self._game = compile_game(self._config)
-        self._maps = MapPool(self._build_map, map_pool)
+        self._random_map = random_map_maker(self._config, self._game)
+        self._maps: Maps = (QuickMaps if self._random_map else MapPool)(self._build_map, map_pool)
         self._waiting: dict[int, tuple[int, int]] = {}  # world -> seeds of its next episode, not handed over yet
         self._buffers = buffers
         self._batch = _engine.Batch(self._game.compiled, worlds, num_threads, num_groups)
@@ -103,7 +105,7 @@ class NativeBatch:
         )
 
     def _build_map(self, seed: int) -> Any:
-        cells = self._game.compile_map(build_grid(self._config, seed))
+        cells = self._random_map(seed) if self._random_map else self._game.compile_map(build_grid(self._config, seed))
         return _engine.CompiledMap(self._game.compiled, cells)
 
     def begin_episode(self, world: int, engine_seed: int, map_seed: int) -> None:

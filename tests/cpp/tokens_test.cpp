@@ -60,9 +60,9 @@ void test_token_writer() {
           reinterpret_cast<std::uint8_t*>(place.words.data())[3 * t] = location;
         }
         if (writer.room_for_one_block(count)) {
-          writer.one_block(blocks[0], count, place);
+          writer.one_block(blocks[0].words.data(), count, place);
         } else {
-          writer.many_blocks(blocks.data(), count, place);
+          writer.many_blocks(blocks[0].words.data(), count, place);
         }
       }
       CHECK(writer.attempted() == expected.size());

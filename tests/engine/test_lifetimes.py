@@ -36,8 +36,8 @@ def begun(num_threads: int = 2, worlds: int = WORLDS, groups: int = GROUPS) -> t
     return batch, buffers
 
 
-def expected_after(env_steps: int) -> list[npt.NDArray[Any]]:
-    batch, buffers = begun(num_threads=1)
+def expected_after(env_steps: int, worlds: int = WORLDS) -> list[npt.NDArray[Any]]:
+    batch, buffers = begun(num_threads=1, worlds=worlds)
     for _ in range(env_steps):
         batch.step()
     return copies(buffers)
@@ -155,6 +155,31 @@ def test_a_second_thread_is_refused_while_one_steps() -> None:
         thread.join()
     assert all("in use by another thread" in text for text in refused)
     assert_same(buffers, expected_after(sum(taken)))
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_a_batch_dropped_by_its_owner_lives_until_the_step_of_another_thread_is_over(num_threads: int) -> None:
+    """The caller of a method holds its object. Whenever it happens: no step is cut short, none follows."""
+    batch, buffers = begun(num_threads, worlds=24)
+    owner, taken, stepping = [batch._batch], [], threading.Event()
+    del batch._batch, batch
+
+    def step_until_it_is_gone() -> None:
+        while owner:
+            stepping.set()
+            try:
+                owner[0].step()
+            except IndexError:  # gone between the two looks
+                return
+            taken.append(1)
+
+    thread = threading.Thread(target=step_until_it_is_gone)
+    thread.start()
+    assert stepping.wait(60)
+    owner.clear()
+    gc.collect()
+    thread.join()
+    assert_same(buffers, expected_after(len(taken), worlds=24))
 
 
 def test_batches_in_threads_of_their_own_do_not_meet() -> None:
@@ -339,7 +364,7 @@ def test_a_child_may_close_or_free_a_batch_that_was_stepping() -> None:
 @pytest.mark.parametrize("map_pool", [0, 2])
 def test_a_child_builds_maps_of_its_own(map_pool: int) -> None:
     """Episodes turn over in it although the thread that built the parent's maps did not come along."""
-    env = MettaPufferEnv("arena", num_agents=2, max_steps=4, map_pool=map_pool)
+    env = MettaPufferEnv("navigation", num_agents=2, max_steps=4, map_pool=map_pool)
     env.reset(seed=0)
     actions = np.zeros(2, dtype=np.int32)
 
