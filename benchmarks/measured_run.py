@@ -18,15 +18,13 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Measured:
-    """`peak_bytes`: largest resident set of the training process (VmHWM). `worker_bytes`: pages that belong to each
-    worker process alone (USS, after the last round); what workers share with the training process counts there."""
+    """`own_bytes`: largest resident set of the training process (VmHWM) without `file_bytes`, its pages of mapped files
+    at the end (RssFile: the libraries' code). `worker_bytes`: pages that belong to each worker process alone (USS,
+    after the last round); what workers share with the training process counts there."""
 
-    peak_bytes: int
+    own_bytes: int
+    file_bytes: int
     worker_bytes: tuple[int, ...]
-
-    @property
-    def bytes(self) -> int:
-        return self.peak_bytes + sum(self.worker_bytes)
 
 
 def measured_run(trainer: str, file: str | Path, overrides: Mapping[str, Any], *, timeout_seconds: float) -> Measured:
@@ -44,7 +42,7 @@ def measured_run(trainer: str, file: str | Path, overrides: Mapping[str, Any], *
     if done.returncode:
         raise RuntimeError(f"{trainer} {file} {words} did not train:\n{done.stderr[-2000:]}")
     found = json.loads(done.stdout.splitlines()[-1])
-    return Measured(found["peak_bytes"], tuple(found["worker_bytes"]))
+    return Measured(found["own_bytes"], found["file_bytes"], tuple(found["worker_bytes"]))
 
 
 class _Sink:
@@ -77,9 +75,9 @@ def _train(trainer: str, file: str, words: list[str]) -> Measured:
         )
         sink = _Sink()
         get_trainer(plan.trainer)(plan, sink)
-    status = Path("/proc/self/status").read_text().splitlines()
-    peak = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-    return Measured(peak, sink.worker_bytes)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    peak, files = (int(status[name].split()[0]) * 1024 for name in ("VmHWM", "RssFile"))
+    return Measured(peak - files, files, sink.worker_bytes)
 
 
 if __name__ == "__main__":

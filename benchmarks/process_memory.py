@@ -14,7 +14,9 @@ Each number is measured apart from the runs that it is to predict (tests/config/
   default weigh as much; between and beyond, a power law.
 * engines: arenas of two numbers of worlds and agents, in the same way; buffers that the audit counts are taken off.
 * base: the smallest run there is, one world of one agent, for each trainer; its few buffers are taken off. A worker's
-  base is what a worker process of a run with two worlds of one agent has to itself.
+  base is what a worker process of a run with two worlds of one agent has to itself. The pages of mapped files are
+  apart from it, and the least and the most that were seen are kept: how many pages of the same libraries are resident
+  is up to the kernel.
 """
 
 import inspect
@@ -210,15 +212,17 @@ def measure_engines() -> None:
 
 def measure_base() -> None:
     """After the engines and the policy `small`, whose bytes are taken off."""
-    found = {
-        trainer: measured_run(trainer, FILES[trainer], SMALLEST[trainer], timeout_seconds=120).peak_bytes
+    runs = {
+        trainer: measured_run(trainer, FILES[trainer], SMALLEST[trainer], timeout_seconds=120)
         for trainer in ("native", "puffer")
     }
     workers = measured_run("puffer", FILES["puffer"], SMALLEST_WITH_WORKERS, timeout_seconds=120).worker_bytes
-    engine = json.loads(TABLE.read_text())["engines"]["native"]
-    world = engine["world"] + engine["world_agent"]
-    print(found, workers)
-    write("base", {trainer: peak - world for trainer, peak in found.items()})
+    before = json.loads(TABLE.read_text())
+    world = before["engines"]["native"]["world"] + before["engines"]["native"]["world_agent"]
+    print(runs, workers)
+    write("base", {trainer: run.own_bytes - world for trainer, run in runs.items()})
+    files = [*before.get("file_pages", ()), *(run.file_bytes for run in runs.values())]
+    write("file_pages", [min(files), max(files)])
     write("worker", max(workers) - world)
     write(
         "measured_with",

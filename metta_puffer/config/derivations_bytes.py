@@ -177,17 +177,23 @@ def derive_process(
     parts = ["experience_bytes", "vector_buffer_bytes", "weights_bytes", "activation_bytes", "worlds_bytes"]
     parts += ["action_log_bytes"] if ours else []
     base, worker = table()["base"][trainer], table()["worker"]
+    least_files, most_files = table()["file_pages"]
+    files = (least_files + most_files) // 2
     round_bytes = sizes.segments * sizes.bptt_horizon * a.ROUND_CELL_BYTES
     q.derived(
         "process_bytes",
-        base + sum(q[part].value for part in parts) + round_bytes + worker_processes * worker,
+        base + files + sum(q[part].value for part in parts) + round_bytes + worker_processes * worker,
         "bytes",
-        f"base_bytes + {' + '.join(parts)} + segments * bptt_horizon * round_cell_bytes"
+        f"base_bytes + file_pages_bytes + {' + '.join(parts)} + segments * bptt_horizon * round_cell_bytes"
         " + worker_processes * worker_process_bytes",
         *parts,
         "segments",
         "bptt_horizon",
         base_bytes=(base, f"interpreter, torch and trainer before any size counts; {measured}"),
+        file_pages_bytes=(
+            files,
+            f"libraries' code, {least_files:,} to {most_files:,} as the kernel holds it; {measured}",
+        ),
         round_cell_bytes=(a.ROUND_CELL_BYTES, "advantages and what is computed from them, over the whole buffer"),
         worker_processes=(worker_processes, "worker processes"),
         worker_process_bytes=(worker, f"pages of its own of a worker without worlds; {measured}"),
