@@ -149,7 +149,7 @@ void Batch::use_huge_pages() const {
     const auto add = [&pages](const auto& items) { pages.add(items.data(), items.size() * sizeof(items[0])); };
     add(world.grid);
     add(world.objects);
-    add(world.tokens.objects);
+    add(world.tokens.cells);
     add(world.tokens.words);
     add(world.inventory_pool);
     pages.add(world.agent_stats.row(0), world.agents.size() * world.agent_stats.row_bytes());

@@ -9,7 +9,22 @@ void register_world(pybind11::module_& module);
 void register_batch(pybind11::module_& module);
 }  // namespace metta::bindings
 
+namespace {
+
+// Before anything of the engine runs, which would end in an illegal instruction.
+void check_processor() {
+#if defined(METTA_PUFFER_NEEDS_X86_64_V3)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) return;
+  throw pybind11::import_error(
+      "metta_puffer._engine was built for x86-64-v3 (AVX2, BMI2), which this processor lacks. Remedy: reinstall with "
+      "--config-settings cmake.define.METTA_PUFFER_X86_ARCH=x86-64");
+#endif
+}
+
+}  // namespace
+
 PYBIND11_MODULE(_engine, module) {
+  check_processor();
   module.doc() = "Compiled parts of metta-puffer.";
   metta::bindings::register_kernels(module);
   metta::bindings::register_programs(module);

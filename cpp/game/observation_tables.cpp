@@ -56,25 +56,23 @@ WindowBits shadow_of(int blocker_row, int blocker_col, int row_radius, int col_r
 
 void fill_ranks(ObservationConfig& observation) {
   ObservationTables& tables = observation.tables;
-  tables.rank_words = static_cast<std::uint32_t>((observation.window.size() + 63) / 64);
-  tables.ranks.assign(std::size_t{observation.height} * kChunks * kChunkPatterns * tables.rank_words, 0);
+  tables.ranks.assign(std::size_t{observation.height} * kChunks * kChunkPatterns, RankBits{});
   for (std::size_t rank = 0; rank < observation.window.size(); ++rank) {
     const int row = observation.window[rank].row + observation.row_radius;
     const int col = observation.window[rank].col + observation.col_radius;
-    std::uint64_t* patterns =
-        &tables.ranks[static_cast<std::size_t>((row * kChunks + col / kChunkBits) * kChunkPatterns) * tables.rank_words];
+    RankBits* patterns = &tables.ranks[static_cast<std::size_t>((row * kChunks + col / kChunkBits) * kChunkPatterns)];
     for (unsigned pattern = 0; pattern < kChunkPatterns; ++pattern) {
       if (!((pattern >> (col % kChunkBits)) & 1U)) continue;
-      patterns[pattern * tables.rank_words + rank / 64] |= std::uint64_t{1} << (rank % 64);
+      patterns[pattern][rank / 64] |= std::uint64_t{1} << (rank % 64);
     }
   }
 }
 
-TokenBlock everywhere(std::uint8_t location) {
-  TokenBlock block;
-  auto* bytes = reinterpret_cast<std::uint8_t*>(block.words.data());
-  for (std::uint32_t token = 0; token < kTokensPerBlock; ++token) bytes[token * kTokenBytes] = location;
-  return block;
+TokenPiece everywhere(std::uint8_t location) {
+  TokenPiece piece;
+  auto* bytes = reinterpret_cast<std::uint8_t*>(piece.words.data());
+  for (std::uint32_t token = 0; token < kTokensPerPiece; ++token) bytes[token * kTokenBytes] = location;
+  return piece;
 }
 
 }  // namespace

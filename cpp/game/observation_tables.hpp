@@ -14,15 +14,18 @@ inline constexpr int kMaxWindow = 15;  // rows or columns: an offset is packed i
 using WindowRows = std::array<std::uint16_t, kMaxWindow>;  // one bit a column, for every row of the window
 using WindowBits = std::array<std::uint64_t, 4>;           // one bit a cell of the window's box, row * width + column
 
-// Eight tokens of three bytes (location, feature, value), copied and combined as a whole.
+// A bit for every position in emission order.
+using RankBits = std::array<std::uint64_t, 3>;
+
+// Five tokens of three bytes (location, feature, value) and a byte that is not used: copied as a whole.
 inline constexpr std::uint32_t kTokenBytes = 3;
-inline constexpr std::uint32_t kTokensPerBlock = 8;
-inline constexpr std::uint32_t kWordsPerBlock = 3;
-struct TokenBlock {
-  std::array<std::uint64_t, kWordsPerBlock> words{};
+inline constexpr std::uint32_t kTokensPerPiece = 5;
+inline constexpr std::uint32_t kWordsPerPiece = 2;
+struct alignas(16) TokenPiece {
+  std::array<std::uint64_t, kWordsPerPiece> words{};
 };
-inline constexpr std::uint32_t kBlockBytes = sizeof(TokenBlock);
-static_assert(kBlockBytes == kTokensPerBlock * kTokenBytes);
+inline constexpr std::uint32_t kPieceBytes = sizeof(TokenPiece);
+static_assert(kPieceBytes == kTokensPerPiece * kTokenBytes + 1);
 
 inline constexpr int kChunkBits = 5;
 inline constexpr int kChunks = 3;  // of a row: kMaxWindow columns
@@ -32,11 +35,10 @@ struct ObservationTables {
   // The window mask when the radius is clamped to the index; the last one is the whole window.
   std::vector<WindowRows> masks;
   // Bits of a row of the window to bits of emission order (positions in ObservationConfig::window): for every row,
-  // every group of kChunkBits columns and every pattern of that group, `rank_words` words.
-  std::uint32_t rank_words = 1;
-  std::vector<std::uint64_t> ranks;  // [row, group, pattern, rank_words]
-  // [cells in emission order]: eight times the cell's location byte, where eight tokens have theirs.
-  std::vector<TokenBlock> locations;
+  // every group of kChunkBits columns and every pattern of that group.
+  std::vector<RankBits> ranks;  // [row, group, pattern]
+  // [cells in emission order]: the cell's location byte where each token of a piece has its own.
+  std::vector<TokenPiece> locations;
   // [row * width + column]: the cells that something there hides from the centre.
   std::vector<WindowBits> shadows;
 };

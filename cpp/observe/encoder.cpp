@@ -5,8 +5,10 @@
 #include <bit>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 
 #include "observe/object_tokens.hpp"
+#include "observe/seen_objects.hpp"
 #include "observe/territory_tokens.hpp"
 #include "observe/token_writer.hpp"
 #include "observe/visibility.hpp"
@@ -18,9 +20,6 @@
 namespace metta {
 
 namespace {
-
-// A bit for every position in emission order.
-using RankBits = std::array<std::uint64_t, 3>;
 
 // Adds of whole numbers are exact below this, so that they may be summed before they are added to a float.
 constexpr float kExactFloats = 16777216.0F;
@@ -83,8 +82,9 @@ std::size_t clamped_radius(const Game& game, World& world, ObjectIndex agent) {
   return std::min(whole, static_cast<std::size_t>(std::max(radius, 0)));
 }
 
-// The visible cells that show something, one bit a column. Cells off the map show nothing.
-WindowRows rows_to_show(const Game& game, const World& world, Location at, const WindowRows& visible) {
+// The visible cells whose bit is set in a bitmap over the map, one bit a column. Cells off the map have none.
+WindowRows rows_of(const Game& game, const World& world, const std::vector<std::uint64_t>& bitmap, Location at,
+                   const WindowRows& visible) {
   const ObservationConfig& observation = game.observation;
   WindowRows rows{};
   const int first_row = at.row - observation.row_radius;
@@ -92,70 +92,67 @@ WindowRows rows_to_show(const Game& game, const World& world, Location at, const
   const int end = std::min<int>(observation.height, world.height - first_row);
   for (int row = std::max(0, -first_row); row < end; ++row) {
     const std::size_t map_row = static_cast<std::size_t>(first_row + row) * world.row_words;
-    std::uint32_t shown = columns_from(&world.occupied[map_row], world.row_words, first_col);
-    if (observation.territory) shown |= columns_from(&world.territory.borders[map_row], world.row_words, first_col);
-    rows[row] = static_cast<std::uint16_t>(shown & visible[row]);
+    rows[row] = static_cast<std::uint16_t>(columns_from(&bitmap[map_row], world.row_words, first_col) & visible[row]);
   }
   return rows;
 }
 
-// The same cells as positions in emission order. Five columns at a time through a table: to walk the bits of each row
-// would cost a mispredicted branch a row.
-template <std::size_t kWords>
+// Cells of the window as positions in emission order. Five columns at a time through a table: to walk the bits of each
+// row would cost a mispredicted branch a row.
 RankBits in_emission_order(const ObservationConfig& observation, const WindowRows& rows) {
-  RankBits ranks{};
-  const std::uint64_t* table = observation.tables.ranks.data();
+  // A vector and a word: a loop over plain words is turned into gathers, which are slower.
+  using TwoWords [[gnu::vector_size(16)]] = std::uint64_t;
+  TwoWords first{};
+  std::uint64_t third = 0;
+  const RankBits* table = observation.tables.ranks.data();
   for (int row = 0; row < observation.height; ++row) {
     std::uint32_t left = rows[row];
-    for (int chunk = 0; chunk < kChunks; ++chunk, left >>= kChunkBits, table += kChunkPatterns * kWords) {
-      const std::uint64_t* bits = table + (left % kChunkPatterns) * kWords;
-      for (std::size_t word = 0; word < kWords; ++word) ranks[word] |= bits[word];
+    for (int chunk = 0; chunk < kChunks; ++chunk, left >>= kChunkBits, table += kChunkPatterns) {
+      const RankBits& entry = table[left % kChunkPatterns];
+      TwoWords words;
+      std::memcpy(&words, entry.data(), sizeof words);
+      first |= words;
+      third |= entry[2];
     }
   }
-  return ranks;
+  return {first[0], first[1], third};
 }
 
-RankBits cells_to_show(const Game& game, const World& world, Location at, std::size_t clamp) {
-  const WindowRows rows = rows_to_show(game, world, at, visible_rows(game, world, at, clamp));
-  switch (game.observation.tables.rank_words) {
-    case 1:
-      return in_emission_order<1>(game.observation, rows);
-    case 2:
-      return in_emission_order<2>(game.observation, rows);
-    default:
-      return in_emission_order<3>(game.observation, rows);
-  }
-}
-
-// An agent is credited with the age of every object that it is the first to see in this step. The published engine
-// adds the ages one by one to a float; where all of it is a whole number below 2^24 their sum has the same bits.
-bool ages_sum_exactly(const Game& game, const World& world, std::uint32_t row) {
-  const float before = world.agent_stats.value(row, game.agent_stats.visited);
-  const float most = static_cast<float>(game.observation.window.size()) * static_cast<float>(world.step);
-  return std::trunc(before) == before && std::fabs(before) + most < kExactFloats;
-}
-
-void credit_ages_one_by_one(const Game& game, World& world, std::uint32_t row, const RankBits& ranks) {
-  const std::size_t centre = world.cell(world.objects[world.agents[row].object].location);
+void credit_ages_one_by_one(const Game& game, World& world, std::uint32_t row, Location at, const WindowRows& objects) {
+  const RankBits ranks = in_emission_order(game.observation, objects);
   for (std::size_t word = 0; word < ranks.size(); ++word) {
     for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
-      const std::size_t rank = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
-      const ObjectIndex object = world.grid[centre + static_cast<std::size_t>(world.tokens.offsets[rank])];
-      if (object == kNoObject) continue;
-      ObjectTokens& entry = world.tokens.objects[object];
-      if (entry.last_seen == world.step) continue;
-      world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(world.step - entry.last_seen));
-      entry.last_seen = world.step;
+      const WindowCell& cell = game.observation.window[word * 64 + static_cast<std::size_t>(std::countr_zero(left))];
+      const std::uint32_t age = age_of_object(
+          world, {static_cast<std::uint16_t>(at.row + cell.row), static_cast<std::uint16_t>(at.col + cell.col)});
+      if (age != 0) world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(age));
     }
   }
 }
 
-// Tokens that changed since they were last looked at, that take more than one block, or that may lack room.
-[[gnu::noinline]] TokenWriter write_object_with_care(const Game& game, World& world, ObjectIndex object,
-                                                     const TokenBlock& location, TokenWriter writer) {
-  const ObjectTokens& entry = world.tokens.objects[object];
-  if (entry.count() == ObjectTokens::kStale) refresh_object_tokens(game, world, object);
-  writer.many_blocks(world.tokens.words.data() + entry.word(), world.tokens.details[object].count, location);
+// An agent is credited with the age of every object that it is the first to see in this step. The published engine adds
+// ages one by one to a float; where all of it is a whole number below 2^24 their sum has the same bits.
+void credit_ages(const Game& game, World& world, std::uint32_t row, Location at, const SeenRows& seen) {
+  if (seen.ages == 0) return;
+  const float before = world.agent_stats.value(row, game.agent_stats.visited);
+  if (std::trunc(before) == before && std::fabs(before) + static_cast<float>(seen.ages) < kExactFloats) [[likely]] {
+    world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(seen.ages));
+  } else {
+    credit_ages_one_by_one(game, world, row, at, seen.first_seen);
+  }
+}
+
+// Tokens that changed since they were last looked at, that are not copied at once, or that may lack room.
+[[gnu::noinline]] TokenWriter write_object_with_care(const Game& game, World& world, std::size_t cell,
+                                                     const TokenPiece& location, TokenWriter writer) {
+  TokenCache& cache = world.tokens;
+  TokenPlace& place = cache.cells[cell];
+  if (place.count() == TokenPlace::kStale) {
+    refresh_object_tokens(game, world, world.grid[cell]);
+    place = cache.objects[world.grid[cell]];
+  }
+  const std::uint32_t count = place.count() == TokenPlace::kMany ? cache.header(place.word()).tokens : place.count();
+  writer.copy(cache.words.data() + place.word(), count, location);
   return writer;
 }
 
@@ -165,33 +162,33 @@ template <bool kTerritory>
 TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::size_t clamp, TokenWriter writer) {
   const ObjectIndex agent = world.agents[row].object;
   const Location at = world.objects[agent].location;
-  const RankBits ranks = cells_to_show(game, world, at, clamp);
-  if (!ages_sum_exactly(game, world, row)) [[unlikely]] credit_ages_one_by_one(game, world, row, ranks);
+  const WindowRows visible = visible_rows(game, world, at, clamp);
+  const SeenRows seen = see_objects(world, at, visible);
+  credit_ages(game, world, row, at, seen);
+  WindowRows shown = seen.objects;
+  if (kTerritory) {
+    const WindowRows borders = rows_of(game, world, world.territory.borders, at, visible);
+    for (std::size_t line = 0; line < shown.size(); ++line) shown[line] |= borders[line];
+  }
+  const RankBits ranks = in_emission_order(game.observation, shown);
   const std::int32_t* offsets = world.tokens.offsets.data();
-  const TokenBlock* locations = game.observation.tables.locations.data();
-  const ObjectIndex* centre = &world.grid[world.cell(at)];
-  ObjectTokens* objects = world.tokens.objects.data();
+  const TokenPiece* locations = game.observation.tables.locations.data();
+  const TokenPlace* centre = &world.tokens.cells[world.cell(at)];
   const std::uint64_t* words = world.tokens.words.data();
-  const std::uint32_t step = world.step;
-  std::uint32_t ages = 0;
   for (std::size_t word = 0; word < ranks.size(); ++word) {
     for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
-      const auto rank = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
+      const std::size_t rank = word * 64 + static_cast<unsigned>(std::countr_zero(left));
       if (kTerritory) write_territory_borders(game, world, agent, clamp, game.observation.window[rank], writer);
-      const ObjectIndex object = centre[offsets[rank]];
-      if (kTerritory && object == kNoObject) continue;  // a border of territories, nothing on it
-      ObjectTokens& entry = objects[object];
-      ages += step - entry.last_seen;
-      entry.last_seen = step;
-      if (writer.room_for_one_block(entry.count())) [[likely]] {
-        writer.one_block(words + entry.word(), entry.count(), locations[rank]);
+      const TokenPlace place = centre[offsets[rank]];
+      if (writer.room_at_once(place.count())) [[likely]] {
+        writer.copy_at_once(words + place.word(), place.count(), locations[rank]);
         continue;
       }
-      writer = write_object_with_care(game, world, object, locations[rank], writer);
+      const std::size_t cell = world.cell(at) + static_cast<std::size_t>(offsets[rank]);
+      writer = write_object_with_care(game, world, cell, locations[rank], writer);
       words = world.tokens.words.data();
     }
   }
-  if (ages != 0) world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(ages));
   return writer;
 }
 
@@ -211,7 +208,7 @@ void prefetch_row(const Game& game, const World& world, std::uint32_t row) {
   if (row >= game.num_agents) return;
   const std::uint8_t* bytes =
       world.buffers.observations + std::size_t{row} * game.observation.num_tokens * kTokenBytes;
-  const std::size_t size = std::min<std::size_t>(world.tokens.written_bytes[row] + kBlockBytes, 8 * kCacheLine);
+  const std::size_t size = std::min<std::size_t>(world.tokens.written_bytes[row] + kPieceBytes, 8 * kCacheLine);
   for (std::size_t at = 0; at < size; at += kCacheLine) __builtin_prefetch(bytes + at, 1);
 }
 
@@ -245,14 +242,14 @@ void encode_observations(const Game& game, World& world, const World* next_world
     prefetch.next_share();
     encode_agent(game, world, row, completion);
   }
+  end_seeing(world);
 }
 
 void forget_written_observations(World& world) {
   const Game& game = *world.game;
   TokenCache& cache = world.tokens;
   cache.written_bytes.assign(game.num_agents, game.observation.num_tokens * kTokenBytes);
-  cache.shared.resize(game.objects.size());
-  cache.scratch.resize(most_blocks_of_an_object(game));
+  cache.scratch.resize(most_pieces_of_an_object(game));
   cache.offsets.clear();
   for (const WindowCell& cell : game.observation.window) cache.offsets.push_back(cell.row * world.width + cell.col);
 }

@@ -7,27 +7,29 @@ namespace metta {
 
 namespace {
 
-std::size_t blocks_for(std::uint32_t tokens) { return (tokens + kTokensPerBlock - 1) / kTokensPerBlock; }
+std::size_t pieces_for(std::uint32_t tokens) {
+  return std::max<std::size_t>((tokens + kTokensPerPiece - 1) / kTokensPerPiece, 1);
+}
 
 // Writes (feature, value) pairs behind empty location bytes.
 class Assembler {
  public:
-  explicit Assembler(TokenBlock* blocks) : bytes_(reinterpret_cast<std::uint8_t*>(blocks)) {}
+  explicit Assembler(std::vector<TokenPiece>& pieces) : pieces_(pieces) {}
 
   void add(std::uint8_t feature, std::uint8_t value) {
-    std::uint8_t* token = bytes_ + std::size_t{count_++} * kTokenBytes;
+    TokenPiece& piece = pieces_[count_ / kTokensPerPiece];
+    const std::uint32_t place = count_ % kTokensPerPiece;
+    if (place == 0) piece = TokenPiece{};
+    std::uint8_t* token = reinterpret_cast<std::uint8_t*>(piece.words.data()) + place * kTokenBytes;
     token[1] = feature;
     token[2] = value;
+    ++count_;
   }
-  // Clears what the last block holds behind the last token.
-  std::uint16_t finish() {
-    std::fill(bytes_ + std::size_t{count_} * kTokenBytes, bytes_ + blocks_for(count_) * kBlockBytes, std::uint8_t{0});
-    return count_;
-  }
+  std::uint32_t count() const { return count_; }
 
  private:
-  std::uint8_t* bytes_;
-  std::uint16_t count_ = 0;
+  std::vector<TokenPiece>& pieces_;
+  std::uint32_t count_ = 0;
 };
 
 void add_inventory(const Game& game, World& world, ObjectIndex index, Assembler& tokens) {
@@ -44,14 +46,16 @@ void add_inventory(const Game& game, World& world, ObjectIndex index, Assembler&
   }
 }
 
-std::uint16_t assemble(const Game& game, World& world, ObjectIndex index, TokenBlock* blocks) {
+// Into world.tokens.scratch. Returns how many tokens.
+std::uint32_t assemble(const Game& game, World& world, ObjectIndex index) {
   const FeatureIds& features = game.observation.features;
   const Object& object = world.objects[index];
-  Assembler tokens(blocks);
+  Assembler tokens(world.tokens.scratch);
   const std::uint64_t* tags = world.tags_of(index);
   for (std::uint32_t word = 0; word < game.tag_words; ++word) {
     for (std::uint64_t left = tags[word]; left != 0; left &= left - 1) {
-      tokens.add(features.tag, static_cast<std::uint8_t>(word * 64 + static_cast<std::uint32_t>(std::countr_zero(left))));
+      const std::uint32_t tag = word * 64 + static_cast<std::uint32_t>(std::countr_zero(left));
+      tokens.add(features.tag, static_cast<std::uint8_t>(tag));
     }
   }
   if (object.vibe != 0) tokens.add(features.vibe, object.vibe);
@@ -61,51 +65,56 @@ std::uint16_t assemble(const Game& game, World& world, ObjectIndex index, TokenB
     tokens.add(features.agent_group, world.config_of(index).agent.group_id);
     tokens.add(features.agent_id, object.spawned ? std::uint8_t{0} : static_cast<std::uint8_t>(object.agent));
   }
-  return tokens.finish();
+  return tokens.count();
 }
 
-std::uint32_t append_blocks(TokenCache& cache, std::size_t blocks) {
-  const std::size_t first = cache.words.size();
-  cache.words.resize(first + blocks * kWordsPerBlock);
-  if (cache.words.size() > ObjectTokens::kMostWords) throw WorldError("too many objects with tokens of their own");
-  return static_cast<std::uint32_t>(first);
+// Returns the index of the first word behind the header.
+std::uint32_t append_run(TokenCache& cache, std::size_t pieces, RunHeader header) {
+  const std::size_t first = cache.words.size() + 1;
+  cache.words.resize(first + pieces * kWordsPerPiece);
+  if (cache.words.size() > TokenPlace::kMostWords) throw WorldError("too many objects with tokens of their own");
+  const auto word = static_cast<std::uint32_t>(first);
+  cache.set_header(word, header);
+  return word;
 }
 
 }  // namespace
 
-std::size_t most_blocks_of_an_object(const Game& game) {
+std::size_t most_pieces_of_an_object(const Game& game) {
   const std::size_t amounts = game.num_resources() * game.observation.inventory_digits;
-  return blocks_for(static_cast<std::uint32_t>(game.num_tags() + 1 + amounts + 2));
+  return pieces_for(static_cast<std::uint32_t>(game.num_tags() + 1 + amounts + 2));
 }
 
 void refresh_object_tokens(const Game& game, World& world, ObjectIndex index) {
   TokenCache& cache = world.tokens;
-  ObjectTokens& entry = cache.objects[index];
-  TokenDetails& details = cache.details[index];
-  const std::uint16_t count = details.count = assemble(game, world, index, cache.scratch.data());
-  const std::size_t blocks = blocks_for(count);
+  TokenPlace& place = cache.objects[index];
+  const std::uint32_t count = assemble(game, world, index);
+  const std::size_t pieces = pieces_for(count);
   const std::uint64_t* assembled = cache.scratch[0].words.data();
-  const std::size_t words = blocks * kWordsPerBlock;
+  const std::size_t words = pieces * kWordsPerPiece;
+  std::uint32_t word = place.word();
+  RunHeader run = word == TokenCache::kNoRun ? RunHeader{} : cache.header(word);
   // Two agents never look alike: their ids differ.
-  if (details.own_blocks == 0 && world.objects[index].kind != ObjectKind::agent) {
-    SharedTokens& shared = cache.shared[world.objects[index].config];
-    if (shared.count == SharedTokens::kNone) {
-      shared.count = count;
-      shared.word = append_blocks(cache, blocks);
-      std::copy_n(assembled, words, cache.words.data() + shared.word);
+  if (run.own_pieces == 0 && world.objects[index].kind != ObjectKind::agent) {
+    TokenPlace& shared = cache.shared[world.objects[index].config];
+    if (shared.word() == TokenCache::kNoRun) {
+      shared.set(append_run(cache, pieces, {count, 0}), count);
+      std::copy_n(assembled, words, cache.words.data() + shared.word());
     }
-    if (shared.count == count && std::equal(assembled, assembled + words, cache.words.data() + shared.word)) {
-      entry.set(shared.word, count);
+    if (cache.header(shared.word()).tokens == count &&
+        std::equal(assembled, assembled + words, cache.words.data() + shared.word())) {
+      place = shared;
       return;
     }
   }
-  std::uint32_t word = entry.word();
-  if (details.own_blocks < blocks) {
-    details.own_blocks = static_cast<std::uint16_t>(std::bit_ceil(blocks));
-    word = append_blocks(cache, details.own_blocks);
+  run.tokens = count;
+  if (run.own_pieces < pieces) {
+    run.own_pieces = static_cast<std::uint32_t>(std::bit_ceil(pieces));
+    word = append_run(cache, run.own_pieces, run);
   }
+  cache.set_header(word, run);
   std::copy_n(assembled, words, cache.words.data() + word);
-  entry.set(word, count);
+  place.set(word, count);
 }
 
 }  // namespace metta

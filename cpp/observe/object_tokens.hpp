@@ -8,7 +8,7 @@ namespace metta {
 // Makes a stale entry of world.tokens.objects current.
 void refresh_object_tokens(const Game& game, World& world, ObjectIndex object);
 
-// Blocks that the tokens of any object of this game fit into.
-std::size_t most_blocks_of_an_object(const Game& game);
+// Pieces that the tokens of any object of this game fit into.
+std::size_t most_pieces_of_an_object(const Game& game);
 
 }  // namespace metta

@@ -41,23 +41,29 @@ class TokenWriter {
     } while (value > 0);
   }
 
-  // True when `count` tokens fit the block that one_block writes.
-  bool room_for_one_block(std::uint32_t count) const {
-    return count <= kTokensPerBlock && end_ - next_ >= static_cast<std::ptrdiff_t>(kBlockBytes);
+  // True when `count` tokens can be copied at once.
+  bool room_at_once(std::uint32_t count) const {
+    return count <= kTokensPerPiece && end_ - next_ >= static_cast<std::ptrdiff_t>(kPieceBytes);
   }
-  // At most eight tokens. Copies the whole block: what follows the last token is overwritten or padded later.
-  void one_block(const std::uint64_t* words, std::uint32_t count, const TokenBlock& location) {
-    copy(words, location);
+  // At most a piece, copied as a whole because to ask for the count would cost mispredicted branches. What follows the
+  // last token is overwritten or padded later.
+  void copy_at_once(const std::uint64_t* words, std::uint32_t count, const TokenPiece& location) {
+    store(next_, load(words) | load(location.words.data()));
     next_ += std::size_t{count} * kTokenBytes;
   }
   // Any number of tokens, room or not.
-  void many_blocks(const std::uint64_t* words, std::uint32_t count, const TokenBlock& location) {
-    for (; room_for_one_block(0) && count >= kTokensPerBlock; words += kWordsPerBlock, count -= kTokensPerBlock) {
-      one_block(words, kTokensPerBlock, location);
+  void copy(const std::uint64_t* words, std::uint32_t count, const TokenPiece& location) {
+    for (std::uint32_t some; count > 0; words += kWordsPerPiece, count -= some) {
+      some = std::min(count, kTokensPerPiece);
+      if (room_at_once(some)) {
+        copy_at_once(words, some, location);
+        continue;
+      }
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(words);
+      for (std::uint32_t i = 0; i < some; ++i, bytes += kTokenBytes) {
+        token(static_cast<std::uint8_t>(location.words[0]), bytes[1], bytes[2]);
+      }
     }
-    const auto* bytes = reinterpret_cast<const std::uint8_t*>(words);
-    const auto place = static_cast<std::uint8_t>(location.words[0]);
-    for (; count > 0; --count, bytes += kTokenBytes) token(place, bytes[1], bytes[2]);
   }
 
   // Tokens that there were, whether or not they found room.
@@ -68,24 +74,20 @@ class TokenWriter {
   std::uint32_t pad(std::uint32_t previously_written) {
     const auto written = static_cast<std::uint32_t>(next_ - row_);
     const auto capacity = static_cast<std::uint32_t>(end_ - row_);
-    const std::uint32_t dirty = std::max(previously_written, std::min(written + kBlockBytes, capacity));
+    const std::uint32_t dirty = std::max(previously_written, std::min(written + kPieceBytes, capacity));
     std::memset(next_, kEmptyByte, dirty - written);
     return written;
   }
 
  private:
-  // In two pieces straight to the row: gathered in an array first, every object costs a failed store forwarding.
-  void copy(const std::uint64_t* words, const TokenBlock& location) {
-    using TwoWords [[gnu::vector_size(16)]] = std::uint64_t;
-    TwoWords pair;
-    TwoWords place;
-    std::memcpy(&pair, words, sizeof pair);
-    std::memcpy(&place, location.words.data(), sizeof place);
-    pair |= place;
-    std::memcpy(next_, &pair, sizeof pair);
-    const std::uint64_t last = words[2] | location.words[2];
-    std::memcpy(next_ + sizeof pair, &last, sizeof last);
+  using Piece [[gnu::vector_size(kPieceBytes)]] = std::uint64_t;
+
+  static Piece load(const std::uint64_t* words) {
+    Piece piece;
+    std::memcpy(&piece, words, sizeof piece);
+    return piece;
   }
+  static void store(std::uint8_t* bytes, Piece piece) { std::memcpy(bytes, &piece, sizeof piece); }
 
   std::uint8_t* row_;
   std::uint8_t* next_;

@@ -73,7 +73,7 @@ std::int32_t update_inventory(World& world, ObjectIndex object, ResourceId item,
   const std::uint32_t buckets = inventory.buckets();
   inventory.store(item, static_cast<Quantity>(amount));
   if (group != kNoLimitGroup) inventory.set_total(group, static_cast<Quantity>(inventory.total(group) + change));
-  if (change != 0 || inventory.buckets() != buckets) world.tokens.object_changed(object);  // a rehash reorders tokens
+  if (change != 0 || inventory.buckets() != buckets) world.object_changed(object);  // a rehash reorders tokens
   if (change == 0) return 0;
   if (notify == Notify::yes && world.is_agent(object)) {
     count_change(world, world.objects[object].agent, item, change, static_cast<Quantity>(amount));

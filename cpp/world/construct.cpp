@@ -37,10 +37,12 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.objects.assign(kFirstObject, placeless);
   world.tag_bits.reserve((kFirstObject + objects) * game.tag_words);
   world.tag_bits.assign(std::size_t{kFirstObject} * game.tag_words, 0);
-  world.tokens.clear();
+  world.tokens.begin(game.objects.size(), cells);
   world.tokens.objects.reserve(kFirstObject + objects);
-  world.tokens.details.reserve(kFirstObject + objects);
   for (ObjectIndex slot = 0; slot < kFirstObject; ++slot) world.tokens.object_added();
+  world.seen.begin(world.occupied.size());
+  world.seen.last_seen.reserve(kFirstObject + objects);
+  world.seen.last_seen.assign(kFirstObject, 0);
   world.inventory_pool.clear();
   world.tag_lists.resize(game.num_tags());
   for (auto& list : world.tag_lists) list.clear();

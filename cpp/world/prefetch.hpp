@@ -37,7 +37,7 @@ class Prefetch {
   std::uint32_t lines_a_share_ = 0;
   std::uint32_t row_ = 0;
   std::size_t run_ = 0;
-  std::array<Lines, 8> runs_;
+  std::array<Lines, 10> runs_;
 };
 
 }  // namespace metta

@@ -7,27 +7,32 @@
 namespace metta {
 
 void World::put(ObjectIndex object, Location at) {
+  clear_cell(at);
   grid[cell(at)] = object;
+  tokens.cells[cell(at)] = tokens.objects[object];
   objects[object].location = at;
-  const std::size_t word = std::size_t{at.row} * row_words + at.col / 64;
-  const std::uint64_t bit = std::uint64_t{1} << (at.col % 64);
-  occupied[word] |= bit;
-  vision_blockers[word] = config_of(object).blocks_vision ? vision_blockers[word] | bit : vision_blockers[word] & ~bit;
+  occupied[word_of(at)] |= bit_of(at);
+  if (config_of(object).blocks_vision) vision_blockers[word_of(at)] |= bit_of(at);
 }
 
 void World::clear_cell(Location at) {
-  grid[cell(at)] = kNoObject;
-  const std::size_t word = std::size_t{at.row} * row_words + at.col / 64;
-  const std::uint64_t bit = std::uint64_t{1} << (at.col % 64);
+  const std::size_t word = word_of(at);
+  const std::uint64_t bit = bit_of(at);
+  if (seen.before[word] & bit) seen.last_seen[object_at(at)] = seen.step;
+  seen.before[word] &= ~bit;
   occupied[word] &= ~bit;
   vision_blockers[word] &= ~bit;
+  grid[cell(at)] = kNoObject;
+  tokens.cells[cell(at)] = TokenPlace{};
 }
 
 bool World::move_object(ObjectIndex object, Location to) {
   if (!on_grid(to) || object_at(to) != kNoObject) return false;
   const Location from = objects[object].location;
+  const bool seen_before = object_at(from) == object && (seen.before[word_of(from)] & bit_of(from));
   put(object, to);
   clear_cell(from);  // second: an object that was removed and moves onto its own old cell stays off the grid
+  if (seen_before) seen.before[word_of(to)] |= bit_of(to);
   if (game->any_territory_control) territory_source_moved(*this, object);
   return true;
 }
@@ -53,6 +58,7 @@ ObjectIndex World::add_object(ObjectConfigId config_id, Location at, bool spawne
   object.spawned = spawned;
   tag_bits.resize(tag_bits.size() + game->tag_words, 0);
   tokens.object_added();
+  seen.last_seen.push_back(0);
   put(index, at);
   for (const TagId tag : config.tags) give_tag(index, tag);
   return index;
@@ -62,7 +68,7 @@ bool World::give_tag(ObjectIndex object, TagId tag) {
   if (has_tag(object, tag)) return false;
   tag_bits[std::size_t{object} * game->tag_words + tag / 64] |= std::uint64_t{1} << (tag % 64);
   tag_lists[tag].push_back(object);
-  tokens.object_changed(object);
+  object_changed(object);
   territory.tags_changed = true;
   return true;
 }
@@ -73,7 +79,7 @@ bool World::strip_tag(ObjectIndex object, TagId tag) {
   std::vector<ObjectIndex>& list = tag_lists[tag];
   const auto position = std::find(list.begin(), list.end(), object);
   if (position != list.end()) list.erase(position);  // a removed object is in no list
-  tokens.object_changed(object);
+  object_changed(object);
   territory.tags_changed = true;
   return true;
 }
@@ -105,7 +111,7 @@ std::size_t World::bytes() const {
                 previous_rewards, reward_start, episode_rewards, action_success, visited, visited_count,
                 invalid_index_counts, query_stack, mark_stack, agent_order);
   for (const auto& list : tag_lists) total += held(list);
-  total += tokens.bytes();
+  total += tokens.bytes() + seen.bytes();
   total += held(aoe.fixed, aoe.covering, aoe.inside_fixed, aoe.mobile, aoe.inside_mobile, aoe.queued);
   total += held(territory.sources, territory.first_score, territory.scores, territory.owners, territory.borders,
                 territory.agent_owner, territory.proxies);

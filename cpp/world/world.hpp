@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "game/game.hpp"
+#include "observe/seen_objects.hpp"
 #include "observe/token_cache.hpp"
 #include "rules/aoe_state.hpp"
 #include "rules/territory_state.hpp"
@@ -86,6 +87,7 @@ struct World {
   AoeState aoe;
   TerritoryState territory;
   TokenCache tokens;
+  SeenObjects seen;
 
   // Scratch of the rules: stacks, so that nested queries never allocate once warm.
   std::vector<ObjectIndex> query_stack;
@@ -98,6 +100,8 @@ struct World {
   bool on_grid(Location at) const { return at.row < height && at.col < width; }
   std::size_t cell(Location at) const { return std::size_t{at.row} * width + at.col; }
   ObjectIndex object_at(Location at) const { return grid[cell(at)]; }
+  std::size_t word_of(Location at) const { return std::size_t{at.row} * row_words + at.col / 64; }  // of a bitmap
+  static std::uint64_t bit_of(Location at) { return std::uint64_t{1} << (at.col % 64); }
   void put(ObjectIndex object, Location at);  // sets the cell and the object's location
   void clear_cell(Location at);
   // Moves to an empty cell on the grid, territory included; false (and nothing done) when it cannot.
@@ -110,7 +114,13 @@ struct World {
   ObjectIndex add_object(ObjectConfigId config, Location at, bool spawned);
   void set_vibe(ObjectIndex object, VibeId vibe) {
     objects[object].vibe = vibe;
-    tokens.object_changed(object);
+    object_changed(object);
+  }
+  // Its tokens are no longer what they were.
+  void object_changed(ObjectIndex object) {
+    tokens.objects[object].set_stale();
+    const std::size_t at = cell(objects[object].location);
+    if (grid[at] == object) tokens.cells[at].set_stale();
   }
 
   // ---- tags (no handlers; rules/tags.hpp runs those) ----

@@ -15,7 +15,7 @@ struct Token {
   std::uint8_t location, feature, value;
 };
 
-// The same without blocks, words or memory of what was written before.
+// The same without pieces, words or memory of what was written before.
 std::vector<std::uint8_t> plain_row(const std::vector<Token>& tokens, std::size_t budget) {
   std::vector<std::uint8_t> row(budget * 3, 0xFF);
   for (std::size_t i = 0; i < std::min(tokens.size(), budget); ++i) {
@@ -48,21 +48,22 @@ void test_token_writer() {
           continue;
         }
         const auto count = static_cast<std::uint32_t>(draw(0, 20));
-        std::vector<TokenBlock> blocks(count / kTokensPerBlock + 1);
-        auto* bytes = reinterpret_cast<std::uint8_t*>(blocks.data());
+        std::vector<TokenPiece> pieces(count / kTokensPerPiece + 1);
         for (std::uint32_t t = 0; t < count; ++t) {
-          bytes[3 * t + 1] = byte(draw);
-          bytes[3 * t + 2] = byte(draw);
-          expected.push_back({location, bytes[3 * t + 1], bytes[3 * t + 2]});
+          auto* bytes = reinterpret_cast<std::uint8_t*>(pieces[t / kTokensPerPiece].words.data());
+          std::uint8_t* token = bytes + t % kTokensPerPiece * kTokenBytes;
+          token[1] = byte(draw);
+          token[2] = byte(draw);
+          expected.push_back({location, token[1], token[2]});
         }
-        TokenBlock place;
-        for (std::uint32_t t = 0; t < kTokensPerBlock; ++t) {
-          reinterpret_cast<std::uint8_t*>(place.words.data())[3 * t] = location;
+        TokenPiece place;
+        for (std::uint32_t t = 0; t < kTokensPerPiece; ++t) {
+          reinterpret_cast<std::uint8_t*>(place.words.data())[kTokenBytes * t] = location;
         }
-        if (writer.room_for_one_block(count)) {
-          writer.one_block(blocks[0].words.data(), count, place);
+        if (writer.room_at_once(count)) {
+          writer.copy_at_once(pieces[0].words.data(), count, place);
         } else {
-          writer.many_blocks(blocks[0].words.data(), count, place);
+          writer.copy(pieces[0].words.data(), count, place);
         }
       }
       CHECK(writer.attempted() == expected.size());
