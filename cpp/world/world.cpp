@@ -9,6 +9,7 @@ namespace metta {
 void World::put(ObjectIndex object, Location at) {
   grid[cell(at)] = object;
   objects[object].location = at;
+  ++placements;
   const std::size_t word = std::size_t{at.row} * row_words + at.col / 64;
   const std::uint64_t bit = std::uint64_t{1} << (at.col % 64);
   occupied[word] |= bit;
@@ -107,6 +108,7 @@ std::size_t World::bytes() const {
   for (const auto& list : tag_lists) total += held(list);
   total += tokens.bytes();
   total += held(aoe.fixed, aoe.covering, aoe.inside_fixed, aoe.mobile, aoe.inside_mobile, aoe.queued);
+  total += aoe.places.bytes();
   total += held(territory.sources, territory.first_score, territory.scores, territory.owners, territory.borders,
                 territory.agent_owner, territory.proxies);
   return total;
