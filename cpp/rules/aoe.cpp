@@ -12,10 +12,6 @@ namespace metta {
 
 namespace {
 
-const AoeConfig& config_of(const World& world, const AoeSource& source) {
-  return world.config_of(source.object).aoes[source.aoe];
-}
-
 bool has_effect(const AoeConfig& aoe) { return !aoe.mutations.empty() || !aoe.presence_deltas.empty(); }
 
 bool in_range(Location a, Location b, std::int64_t radius) {
@@ -84,7 +80,7 @@ void register_fixed(World& world, const AoeSource& source) {
     ++state.fixed_words;
   }
   const Location origin = world.objects[source.object].location;
-  const std::int64_t radius = config_of(world, source).radius;
+  const std::int64_t radius = source.config->radius;
   for_each_cell_around(world, origin, radius, [&](Location at) {
     if (in_range(origin, at, radius)) set(&state.covering[world.cell(at) * state.fixed_words], index);
   });
@@ -117,7 +113,7 @@ void unregister_fixed(World& world, ObjectIndex object) {
       std::uint64_t* inside = &state.inside_fixed[std::size_t{row} * state.fixed_words];
       if (!test(inside, i)) continue;
       clear(inside, i);
-      apply_presence(world, config_of(world, source), world.agents[row].object, -1);
+      apply_presence(world, *source.config, world.agents[row].object, -1);
     }
   }
 }
@@ -128,16 +124,19 @@ void unregister_mobile(World& world, ObjectIndex object) {
     AoeSource& source = state.mobile[i];
     if (source.object != object || !source.active) continue;
     source.active = false;
+    state.mobile_removed = true;
     std::uint64_t* inside = &state.inside_mobile[i * state.agent_words];
     for (std::uint32_t row = 0; row < world.game->num_agents; ++row) {
       if (!test(inside, row)) continue;
       clear(inside, row);
-      apply_presence(world, config_of(world, source), world.agents[row].object, -1);
+      apply_presence(world, *source.config, world.agents[row].object, -1);
     }
   }
 }
 
 void drop_inactive_mobile(AoeState& state) {
+  if (!state.mobile_removed) return;
+  state.mobile_removed = false;
   std::size_t kept = 0;
   for (std::size_t i = 0; i < state.mobile.size(); ++i) {
     if (!state.mobile[i].active) continue;
@@ -155,7 +154,7 @@ void drop_inactive_mobile(AoeState& state) {
 void apply_fixed_area(World& world, std::size_t index, std::uint32_t row) {
   AoeState& state = world.aoe;
   const AoeSource source = state.fixed[index];
-  const AoeConfig& aoe = config_of(world, source);
+  const AoeConfig& aoe = *source.config;
   const ObjectIndex agent = world.agents[row].object;
   const Context context = context_of(source, agent, &state.deferred);
   const bool passes = (aoe.effect_self || source.object != agent) && all_pass(world, aoe.filters, context);
@@ -170,10 +169,13 @@ void apply_fixed_area(World& world, std::size_t index, std::uint32_t row) {
   if (passes) apply_effects(world, aoe, context);
 }
 
-// An agent that a mobile area reaches, or that was inside of it.
-void apply_mobile_area(World& world, const AoeConfig& aoe, std::size_t index, std::uint32_t row, bool reached) {
+// An agent that may be in a mobile area's reach, or that was inside of it.
+void apply_mobile_area(World& world, std::size_t index, std::uint32_t row) {
+  const AoeSource source = world.aoe.mobile[index];
+  const AoeConfig& aoe = *source.config;
   const ObjectIndex agent = world.agents[row].object;
-  const Context context = context_of(world.aoe.mobile[index], agent, nullptr);
+  const Context context = context_of(source, agent, nullptr);
+  const bool reached = in_range(world.objects[source.object].location, world.objects[agent].location, aoe.radius);
   const bool passes = reached && all_pass(world, aoe.filters, context);
   std::uint64_t* inside = &world.aoe.inside_mobile[index * world.aoe.agent_words];
   if (passes) {
@@ -188,12 +190,23 @@ void apply_mobile_area(World& world, const AoeConfig& aoe, std::size_t index, st
   }
 }
 
+// The agents 64 * word .. 64 * word + 63 that a mobile area reaches or reached in the last step.
+std::uint64_t candidates(const World& world, std::size_t index, std::uint32_t word) {
+  const AoeState& state = world.aoe;
+  const AoeSource& source = state.mobile[index];
+  const Object& object = world.objects[source.object];
+  std::uint64_t found = state.places.around(object.location, source.config->radius, word) |
+                        state.inside_mobile[index * state.agent_words + word];
+  if (!source.config->effect_self && object.agent / 64 == word) found &= ~(std::uint64_t{1} << (object.agent % 64));
+  return found;
+}
+
 }  // namespace
 
 void register_aoes(World& world, ObjectIndex object) {
   const std::vector<AoeConfig>& aoes = world.config_of(object).aoes;
   for (std::size_t i = 0; i < aoes.size(); ++i) {
-    const AoeSource source{object, static_cast<std::uint16_t>(i), true};
+    const AoeSource source{object, true, &aoes[i]};
     if (!aoes[i].is_static) {
       register_mobile(world, source);  // even without effect: its filters are asked, which may draw or create
     } else if (has_effect(aoes[i])) {
@@ -223,7 +236,7 @@ void apply_fixed_aoes(World& world, std::uint32_t row) {
     for (std::uint64_t left = inside[word] & ~covering[word]; left != 0; left &= left - 1) {
       const std::size_t index = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
       clear(inside, index);
-      apply_presence(world, config_of(world, state.fixed[index]), agent, -1);
+      apply_presence(world, *state.fixed[index].config, agent, -1);
     }
   }
   state.deferred.sums.clear();
@@ -240,21 +253,23 @@ void apply_fixed_aoes(World& world, std::uint32_t row) {
   }
 }
 
-// Every area meets every agent, and most of them are far apart: those pairs cost two places and a comparison. Effects
-// may move anybody or remove the source, so places are read anew for every pair.
+// Every area meets every agent, in order. Effects may move anybody; then who is left is searched anew.
 void apply_mobile_aoes(World& world) {
-  const AoeState& state = world.aoe;
-  const std::uint32_t agents = world.game->num_agents;
+  AoeState& state = world.aoe;
+  if (state.mobile.empty()) return;
+  state.places.gather(world);
   for (std::size_t index = 0; index < state.mobile.size(); ++index) {
-    const ObjectIndex source = state.mobile[index].object;
-    const AoeConfig& aoe = config_of(world, state.mobile[index]);
-    const std::size_t first_word = index * state.agent_words;
-    for (std::uint32_t row = 0; row < agents && state.mobile[index].active; ++row) {
-      const ObjectIndex agent = world.agents[row].object;
-      const bool reached = in_range(world.objects[source].location, world.objects[agent].location, aoe.radius);
-      if (!reached && !test(&state.inside_mobile[first_word], row)) continue;
-      if (!aoe.effect_self && source == agent) continue;
-      apply_mobile_area(world, aoe, index, row, reached);
+    for (std::uint32_t word = 0; word < state.agent_words; ++word) {
+      std::uint64_t left = candidates(world, index, word);
+      while (left != 0 && state.mobile[index].active) {
+        const int bit = std::countr_zero(left);
+        apply_mobile_area(world, index, word * 64 + static_cast<std::uint32_t>(bit));
+        if (state.places.outdated(world)) [[unlikely]] {
+          state.places.gather(world);
+          left = candidates(world, index, word);
+        }
+        left &= ~std::uint64_t{0} << bit << 1;  // the agents behind this one
+      }
     }
   }
 }

@@ -4,15 +4,16 @@
 #include <cstdint>
 #include <vector>
 
-#include "game/types.hpp"
+#include "game/game.hpp"
+#include "rules/agent_places.hpp"
 #include "rules/deferred_deltas.hpp"
 
 namespace metta {
 
 struct AoeSource {
   ObjectIndex object = kNoObject;
-  std::uint16_t aoe = 0;  // index into the object config's aoes
-  bool active = true;     // false once the object is removed
+  bool active = true;  // false once the object is removed
+  const AoeConfig* config = nullptr;  // the game's, which outlives the world's episode
 };
 
 struct AoeState {
@@ -23,8 +24,11 @@ struct AoeState {
   std::vector<std::uint64_t> inside_fixed;  // [agents, fixed_words]: areas that an agent is inside
 
   std::vector<AoeSource> mobile;
+  bool mobile_removed = false;  // some of them are inactive
   std::uint32_t agent_words = 0;
   std::vector<std::uint64_t> inside_mobile;  // [mobile, agent_words]: agents inside an area
+
+  AgentPlaces places;                        // while mobile areas are applied
 
   std::vector<ObjectIndex> queued;  // spawned since the last flush
   DeferredDeltas deferred;          // of the agent whose fixed areas are being applied
@@ -35,6 +39,7 @@ struct AoeState {
     covering.clear();
     inside_fixed.clear();
     mobile.clear();
+    mobile_removed = false;
     agent_words = 0;
     inside_mobile.clear();
     queued.clear();

@@ -11,6 +11,7 @@ void World::put(ObjectIndex object, Location at) {
   grid[cell(at)] = object;
   tokens.cells[cell(at)] = tokens.objects[object];
   objects[object].location = at;
+  ++placements;
   occupied[word_of(at)] |= bit_of(at);
   if (config_of(object).blocks_vision) vision_blockers[word_of(at)] |= bit_of(at);
 }
@@ -113,6 +114,7 @@ std::size_t World::bytes() const {
   for (const auto& list : tag_lists) total += held(list);
   total += tokens.bytes() + seen.bytes();
   total += held(aoe.fixed, aoe.covering, aoe.inside_fixed, aoe.mobile, aoe.inside_mobile, aoe.queued);
+  total += aoe.places.bytes();
   total += held(territory.sources, territory.first_score, territory.scores, territory.owners, territory.borders,
                 territory.agent_owner, territory.proxies);
   return total;

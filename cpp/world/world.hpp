@@ -63,6 +63,7 @@ struct World {
   std::vector<std::uint64_t> occupied;             // [height, row_words]: bit = something stands there
   std::vector<std::uint64_t> vision_blockers;      // likewise: bit = what stands there hides what is behind it
   std::uint32_t row_words = 0;
+  std::uint32_t placements = 0;                    // times that an object was put somewhere
   std::vector<std::vector<ObjectIndex>> tag_lists;  // objects of each tag, in the order they got it
 
   std::vector<Agent> agents;

@@ -45,6 +45,7 @@ void test_hash_order();
 void test_random_stream();
 void test_shuffle();
 void test_territory();
+void test_agent_places();
 void test_jobs();
 void test_failing_jobs();
 void test_refused_threads();

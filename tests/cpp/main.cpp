@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
       {"random_stream", test_random_stream},
       {"shuffle", test_shuffle},
       {"territory", test_territory},
+      {"agent_places", test_agent_places},
       {"jobs", test_jobs},
       {"failing_jobs", test_failing_jobs},
       {"refused_threads", test_refused_threads},
