@@ -1,6 +1,6 @@
-"""A clamped radius together with territory tokens, which corrupts the wheel's heap once the radius is too small.
+"""An observation radius together with territory tokens: one below the window's corrupts the heap of the wheel.
 
-Where it is not below the window's, both engines agree. Where it is, ours sees what the wheel sees in a window of that radius.
+Where it is not below the window's, both engines agree. Where it is, ours sees what a window of that radius sees.
 """
 
 from typing import Any
