@@ -88,7 +88,7 @@ def mismatches(puffer: Side, native: Side) -> tuple[Mismatch, ...]:
 
 
 def as_json(result: Audit, reconciled: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of the contract and each side's engine; `reconciled` is what `reconcile --match everything` would give."""
+    """The contract's JSON and each side's engine; `reconciled` is what `reconcile --match everything` would give."""
     return {
         "puffer": result.puffer.quantities.values_by_name(),
         "native": result.native.quantities.values_by_name(),
