@@ -397,6 +397,33 @@ def test_threads_in_pufferlibs_workers() -> None:
         np.testing.assert_array_equal(expected, got)
 
 
+def test_two_threads_begin_and_step_two_groups() -> None:
+    """So many worlds that huge pages are asked for; a thread looks at its own group only (for TSan to see)."""
+    config = make_game("arena", 24)
+    worlds = 160
+    buffers = make_buffers(config, worlds)
+    batch = NativeBatch(config, worlds, buffers, 2, map_pool=1, num_groups=2)
+
+    def play(group: int) -> None:
+        for world in range(*batch._batch.group_worlds(group)):
+            batch.begin_episode(world, world, 0)
+        batch.step_async(group)
+        batch.wait(group)
+
+    threads = [threading.Thread(target=play, args=(group,)) for group in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert worlds * batch.world_bytes(0) > 8 << 20
+    alone = make_buffers(config, worlds)
+    one = NativeBatch(config, worlds, alone, map_pool=1)
+    for world in range(worlds):
+        one.begin_episode(world, world, 0)
+    one.step()
+    assert_same(buffers, copies(alone))
+
+
 # ---- worlds that fail ----
 
 
