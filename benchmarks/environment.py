@@ -1,7 +1,8 @@
 """Upstream's MettaGridPufferEnv and MettaPufferEnv on the same arena: `python -m benchmarks.environment [agents ...]`.
 
-Both run in this process with the same random actions, in turns, so that a busy machine slows both. Printed for each
-number of agents: the median over the repeats of agent-steps per second, and their ratio.
+All run in this process with the same random actions, in turns, so that a busy machine slows all: upstream's, ours
+on the native engine and ours on the published one. Printed for each number of agents: the median over the repeats
+of agent-steps per second, and its ratio to upstream's.
 """
 
 import statistics
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from metta_puffer import MettaPufferEnv
-from metta_puffer.engine import EngineName
+from metta_puffer.engine import ENGINES
 from metta_puffer.games import make_game
 
 REPEATS = 5
@@ -28,13 +29,13 @@ def agent_steps_per_second(env: Any, actions: np.ndarray) -> float:
     return float(actions.size / (time.perf_counter() - start))
 
 
-def compare(agents: int, engine: EngineName) -> None:
+def compare(agents: int) -> None:
     from mettagrid.envs.mettagrid_puffer_env import MettaGridPufferEnv
     from mettagrid.simulator import Simulator
 
     envs = {
         "upstream": MettaGridPufferEnv(Simulator(), make_game("arena", agents), seed=0),
-        f"metta-puffer ({engine})": MettaPufferEnv("arena", agents, engine=engine),
+        **{engine: MettaPufferEnv("arena", agents, engine=engine) for engine in ENGINES},
     }
     actions = np.random.default_rng(0).integers(0, 5, (ENV_STEPS, agents)).astype(np.int32)
     speeds: dict[str, list[float]] = {name: [] for name in envs}
@@ -42,11 +43,11 @@ def compare(agents: int, engine: EngineName) -> None:
         for name, env in envs.items():
             speeds[name].append(agent_steps_per_second(env, actions))
     median = {name: statistics.median(values) for name, values in speeds.items()}
-    upstream, ours = median.values()
-    columns = "  ".join(f"{name} {speed:9,.0f}" for name, speed in median.items())
-    print(f"{agents:3d} agents  {columns}  ratio {ours / upstream:.2f}", flush=True)
+    upstream = median["upstream"]
+    columns = "  ".join(f"{name} {speed:9,.0f} ({speed / upstream:.2f})" for name, speed in median.items())
+    print(f"{agents:3d} agents  {columns}", flush=True)
 
 
 if __name__ == "__main__":
     for count in [int(argument) for argument in sys.argv[1:]] or AGENTS:
-        compare(count, "published")
+        compare(count)

@@ -9,7 +9,7 @@ from gymnasium.spaces import Box, Discrete
 from mettagrid.config.mettagrid_config import MettaGridConfig
 from pufferlib import PufferEnv
 
-from metta_puffer.engine import WorldBatch, WorldBuffers, open_batch
+from metta_puffer.engine import WorldBatch, WorldBuffers, WorldError, open_batch
 from metta_puffer.engines import DEFAULT_ENGINE, EngineName
 from metta_puffer.env_actions import ActionCodec
 from metta_puffer.env_episodes import episode_info, expected_agent_stats
@@ -58,7 +58,12 @@ class MettaPufferEnv(PufferEnv):
     `P + primary * V + vibe` (P primary actions, V vibes).
 
     `step` and `reset` return `info` as a list with one flat dict for each episode that ended (`episode_info`).
-    Raises UserError for options that are unknown or do not fit, UnsupportedGame from the native engine.
+
+    The buffers are the engine's to write and the caller's to read: a step writes only what it changes, so what a caller
+    writes into observations, rewards or flags may stay there.
+
+    Raises UserError for options that are unknown or do not fit, UnsupportedGame from the native engine. A call that is
+    refused (while a group is stepping, or for its arguments) has changed nothing.
     """
 
     def __init__(  # noqa: PLR0917 (the order of its arguments is a contract)
@@ -128,6 +133,7 @@ class MettaPufferEnv(PufferEnv):
             first_world:
         ]
         self._ended: list[int] = []  # worlds that the previous step ended and that have no next episode yet
+        self._untold: list[dict[str, float]] = []  # infos of a step that raised
         self._begun = False
         self._batch: WorldBatch = open_batch(
             self.config,
@@ -155,11 +161,17 @@ class MettaPufferEnv(PufferEnv):
         )
 
     def reset(self, seed: int | None = None) -> tuple[npt.NDArray[np.uint8], list[dict[str, float]]]:
-        """Begins a new episode in every world; `seed` restarts the sequence of episodes. `info` is empty."""
+        """Begins a new episode in every world; `seed` restarts the sequence of episodes. `info` is empty.
+
+        Raises ValueError while a group is stepping.
+        """
         if seed is not None:
             check_whole_number("seed", seed, self._first_world)
+        self._batch.require_idle()
+        if seed is not None:
             self._seeds.reseed(seed)
         self._ended.clear()
+        self._untold.clear()
         for world in range(self.num_worlds):
             self._begin_episode(world)
             if self._desync_ends[world]:
@@ -173,10 +185,16 @@ class MettaPufferEnv(PufferEnv):
         """Ends what `world` is doing and begins its episode number `episode` (0 is the first after `reset`).
 
         Episodes are numbered whether or not they were played, so a run can be taken up again in the middle of one:
-        begin it and repeat the actions. The episode runs to its natural end. Raises RuntimeError before `reset`.
+        begin it and repeat the actions. The episode runs to its natural end.
+
+        Raises RuntimeError before `reset`, ValueError while the world's group is stepping and UserError for a world or
+        an episode that there is not.
         """
         if not self._begun:
             raise RuntimeError("call reset() before begin_episode()")
+        self._check_world(world)
+        check_whole_number("episode", episode, 0)
+        self._batch.require_idle(world // self._worlds_per_group)
         if world in self._ended:  # the next step would leave the ended episode for the one after this
             self._ended.remove(world)
         self._seeds.seek(world, episode)
@@ -184,7 +202,7 @@ class MettaPufferEnv(PufferEnv):
         self._advise(range(world, world + 1))
 
     def step(
-        self, actions: npt.NDArray[Any]
+        self, actions: npt.ArrayLike
     ) -> tuple[
         npt.NDArray[np.uint8],
         npt.NDArray[np.float32],
@@ -192,37 +210,63 @@ class MettaPufferEnv(PufferEnv):
         npt.NDArray[np.bool_],
         list[dict[str, float]],
     ]:
-        """One env step of every world. The returned arrays are the buffers, which the next step overwrites."""
+        """One env step of every world. `actions` [agents]. The returned arrays are the buffers.
+
+        Raises RuntimeError before `reset`, ValueError or TypeError for actions that are not the game's, ValueError
+        while a group is stepping. WorldError names worlds that stopped at an error (`error.worlds`): the others have
+        taken the step, the next call gives their `info`, and `begin_episode` revives those that stopped.
+        """
         if not self._begun:
             raise RuntimeError("call reset() before step()")
-        self._begin_after_ended(range(self.num_worlds))
+        self._batch.require_idle()
         self._codec.decode(actions, self._engine_actions, self._vibe_actions)
-        self._batch.step()
+        self._begin_after_ended(range(self.num_worlds))
+        try:
+            self._batch.step()
+        except WorldError:
+            self._untold = self._turn_over()
+            raise
         return self.observations, self.rewards, self.terminals, self.truncations, self._turn_over()
 
     def group_rows(self, group: int) -> slice:
         """The rows of a group's agents in every buffer."""
+        self._check_group(group)
         rows = self.num_agents // self.num_groups
         return slice(group * rows, (group + 1) * rows)
 
-    def step_async(self, actions: npt.NDArray[Any], group: int) -> None:
+    def step_async(self, actions: npt.ArrayLike, group: int) -> None:
         """Begins one env step of a group's worlds, which the engine's threads take, and returns.
 
         `actions` [agents of the group]. The group's rows belong to the engine until `wait`; other groups may be begun
-        and waited for meanwhile, `step` and `reset` may not. Raises RuntimeError before `reset` and ValueError where
-        the group is stepping already.
+        and waited for meanwhile, `step` and `reset` may not. Raises RuntimeError before `reset`, ValueError where the
+        group is stepping already, UserError for no group and as `step` for the actions.
         """
         if not self._begun:
             raise RuntimeError("call reset() before step_async()")
-        self._begin_after_ended(self._worlds_of(group))
         rows = self.group_rows(group)
+        self._batch.require_idle(group)
         self._codec.decode(actions, self._engine_actions[rows], self._vibe_actions[rows])
+        self._begin_after_ended(self._worlds_of(group))
         self._batch.step_async(group)
 
     def wait(self, group: int) -> list[dict[str, float]]:
-        """Returns when the group has taken its env step, which then stands in its rows; gives `info` as `step`."""
-        self._batch.wait(group)
+        """Returns when the group has taken its env step, which then stands in its rows; gives `info` as `step`.
+
+        Raises WorldError as `step` and ValueError where the group is not stepping.
+        """
+        self._check_group(group)
+        try:
+            self._batch.wait(group)
+        except WorldError:
+            self._untold = self._turn_over(group)
+            raise
         return self._turn_over(group)
+
+    def _check_group(self, group: int) -> None:
+        check_whole_number("group", group, 0, self.num_groups - 1)
+
+    def _check_world(self, world: int) -> None:
+        check_whole_number("world", world, 0, self.num_worlds - 1)
 
     def _begin_after_ended(self, worlds: range) -> None:
         """Upstream's rule: the new episode's first step takes the actions sent after the old one's end."""
@@ -233,7 +277,7 @@ class MettaPufferEnv(PufferEnv):
 
     def _turn_over(self, group: int | None = None) -> list[dict[str, float]]:
         """Reports the episodes that the last step of a group, or of all, ended, and arranges what follows them."""
-        info = []
+        info, self._untold = self._untold, []
         for ended in self._batch.take_ended(group):
             if not ended.early_end_set:
                 info.append(episode_info(ended, self._expected_stats))
@@ -264,7 +308,8 @@ class MettaPufferEnv(PufferEnv):
             self._supervisor.begin(world)
 
     def render(self, world: int = 0) -> str:
-        """The world's map as text, one symbol a cell."""
+        """The world's map as text, one symbol a cell. UserError for a world that there is not."""
+        self._check_world(world)
         from metta_puffer.env_render import render_text
 
         return render_text(self.config, self._batch.grid_objects(world))
@@ -288,6 +333,13 @@ def _make_config(game: str | MettaGridConfig, num_agents: int | None, options: d
             )
     if isinstance(game, str):
         return make_game(game, num_agents, **options)
+    if not isinstance(game, MettaGridConfig):
+        raise UserError(
+            f"a {type(game).__name__} is no game",
+            key="game",
+            value=game,
+            remedy="give the name of a game or a MettaGridConfig",
+        )
     if num_agents not in (None, game.game.num_agents):
         raise UserError(
             f"the given config has {game.game.num_agents} agents",

@@ -24,13 +24,16 @@ class ActionCodec:
         return Discrete(self.primary * (self.vibes + 1))
 
     def decode(
-        self, actions: npt.NDArray[Any], primary: npt.NDArray[np.int32], vibe_actions: npt.NDArray[np.int32]
+        self, actions: npt.ArrayLike, primary: npt.NDArray[np.int32], vibe_actions: npt.NDArray[np.int32]
     ) -> None:
         """Writes indices of the engine's action table; 0 in `vibe_actions` means no vibe. All arrays: [rows].
 
         ValueError when an agent sends a number outside `space`: the engine would only count it as a failed action.
-        ValueError for another shape, which numpy might stretch; TypeError for anything but whole numbers.
+        ValueError for another shape, which numpy might stretch; TypeError for anything but whole numbers. `actions` may
+        be what numpy makes an array of, such as a list or a tensor in this process's memory.
         """
+        if not isinstance(actions, np.ndarray):
+            actions = _as_array(actions)
         if actions.shape != primary.shape:
             raise ValueError(f"actions must have shape {primary.shape}, got {actions.shape}")
         if actions.dtype != np.int32:  # read as int32, a large number may become a valid one
@@ -55,3 +58,14 @@ class ActionCodec:
 
 def _outside(actions: npt.NDArray[Any], count: int) -> ValueError:
     return ValueError(f"actions must be 0 to {count - 1}, got {actions.min()} to {actions.max()}")
+
+
+def _as_array(actions: npt.ArrayLike) -> npt.NDArray[Any]:
+    kind = type(actions).__name__
+    try:
+        array = np.asarray(actions)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"actions must be an array of whole numbers, got a {kind}: {error}") from error
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"actions must be an array of whole numbers, got a {kind} of {array.dtype}")
+    return array

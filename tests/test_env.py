@@ -16,17 +16,20 @@ from metta_puffer.env_seeds import DerivedSeeds
 from metta_puffer.errors import UserError
 from metta_puffer.games import make_game
 
+both_engines = pytest.mark.parametrize("engine", ["native", "published"])
+
 
 def small(**options: Any) -> MettaPufferEnv:
-    return MettaPufferEnv("arena", num_agents=3, **{"engine": "published", "max_steps": 15, **options})
+    return MettaPufferEnv("arena", num_agents=3, **{"max_steps": 15, **options})
 
 
 def random_actions(env: MettaPufferEnv, env_steps: int, seed: int = 0) -> npt.NDArray[np.int32]:
     return np.random.default_rng(seed).integers(0, 5, (env_steps, env.num_agents)).astype(np.int32)
 
 
-def test_shapes_and_spaces() -> None:
-    env = small(num_worlds=2)
+@both_engines
+def test_shapes_and_spaces(engine: Any) -> None:
+    env = small(engine=engine, num_worlds=2)
     observations, info = env.reset(seed=1)
     assert env.num_agents == 6
     assert observations.shape == (6, 200, 3) and observations.dtype == np.uint8
@@ -38,7 +41,8 @@ def test_shapes_and_spaces() -> None:
     assert info == []
 
 
-def test_buffers_are_used_in_place() -> None:
+@both_engines
+def test_buffers_are_used_in_place(engine: Any) -> None:
     rows = 6
     buf = {
         "observations": np.zeros((2 * rows, 200, 3), dtype=np.uint8)[rows:],
@@ -49,7 +53,7 @@ def test_buffers_are_used_in_place() -> None:
         "masks": np.ones(2 * rows, dtype=np.bool_)[rows:],
         "actions": np.zeros(2 * rows, dtype=np.int32)[rows:],
     }
-    given, own = small(num_worlds=2, buf=buf), small(num_worlds=2)
+    given, own = small(engine=engine, num_worlds=2, buf=buf), small(engine=engine, num_worlds=2)
     given.reset(seed=3)
     own.reset(seed=3)
     for actions in random_actions(own, 40):
@@ -62,15 +66,16 @@ def test_buffers_are_used_in_place() -> None:
     assert buf["observations"].base is not None and not buf["observations"].base[:rows].any()
 
 
-def test_episodes_turn_over_within_the_step_that_ends_them() -> None:
+@both_engines
+def test_episodes_turn_over_within_the_step_that_ends_them(engine: Any) -> None:
     worlds, agents, seed, reset_seed = 2, 3, 9, 4
-    env = small(num_worlds=worlds, seed=seed)
+    env = small(engine=engine, num_worlds=worlds, seed=seed)
     seeds = DerivedSeeds(seed, worlds)
     seeds.reseed(reset_seed)
 
     def open_next(world: int) -> Any:
         engine_seed, map_seed = seeds.next(world)
-        return open_world(env.config, build_grid(env.config, map_seed), engine_seed, "published")
+        return open_world(env.config, build_grid(env.config, map_seed), engine_seed, engine)
 
     references = [open_next(world) for world in range(worlds)]
     totals = np.zeros((worlds, agents), dtype=np.float32)
@@ -109,7 +114,8 @@ def test_no_two_episodes_share_their_seeds() -> None:
     assert len({engine for engine, _ in pairs}) == len({map_seed for _, map_seed in pairs}) == len(pairs)
 
 
-def test_same_seed_same_episodes_and_reset_goes_on_to_new_ones() -> None:
+@both_engines
+def test_same_seed_same_episodes_and_reset_goes_on_to_new_ones(engine: Any) -> None:
     def record(env: MettaPufferEnv, reset_seed: int | None) -> list[bytes]:
         env.reset(seed=reset_seed)
         seen = [env.observations.tobytes()]
@@ -118,20 +124,21 @@ def test_same_seed_same_episodes_and_reset_goes_on_to_new_ones() -> None:
             seen.append(env.observations.tobytes() + env.rewards.tobytes())
         return seen
 
-    env = small(seed=5)
+    env = small(engine=engine, seed=5)
     first, second = record(env, None), record(env, None)
-    assert first == record(small(seed=5), None)
+    assert first == record(small(engine=engine, seed=5), None)
     assert first[0] != second[0]
-    assert first[0] != record(small(seed=6), None)[0]
+    assert first[0] != record(small(engine=engine, seed=6), None)[0]
     assert record(env, 3) == record(env, 3) != record(env, 4)
 
 
-def test_upstreams_rules_by_option() -> None:
+@both_engines
+def test_upstreams_rules_by_option(engine: Any) -> None:
     """Fixed seeds and upstream's autoreset reproduce upstream's environment bit by bit."""
     config = make_game("arena", 4, max_steps=12)
     config.game.map_builder.seed = 21
     upstream = MettaGridPufferEnv(Simulator(), config.model_copy(deep=True), seed=13)
-    env = MettaPufferEnv(config, seed=13, engine="published", episode_seeds="fixed", autoreset="upstream")
+    env = MettaPufferEnv(config, seed=13, engine=engine, episode_seeds="fixed", autoreset="upstream")
     upstream.reset()
     env.reset()
     for actions in random_actions(env, 40, seed=2):
@@ -141,12 +148,13 @@ def test_upstreams_rules_by_option() -> None:
             np.testing.assert_array_equal(getattr(env, name), getattr(upstream, name), err_msg=name)
 
 
-def test_vibes_travel_with_the_move_as_upstream_encodes_them() -> None:
+@both_engines
+def test_vibes_travel_with_the_move_as_upstream_encodes_them(engine: Any) -> None:
     config = make_game("arena", 2)
     config.game.actions.change_vibe = ChangeVibeActionConfig(vibes=ChangeVibeActionConfig().vibes[:4])
     config.game.map_builder.seed = 3
     upstream = MettaGridPufferEnv(Simulator(), config.model_copy(deep=True), seed=1)
-    env = MettaPufferEnv(config, seed=1, engine="published", episode_seeds="fixed")
+    env = MettaPufferEnv(config, seed=1, engine=engine, episode_seeds="fixed")
     assert env.single_action_space.n == 5
     assert env.single_transport_action_space == upstream.single_transport_action_space
     upstream.reset()
@@ -158,21 +166,23 @@ def test_vibes_travel_with_the_move_as_upstream_encodes_them() -> None:
 
 
 @pytest.mark.parametrize("action", [-1, 5, 2**31 - 1])
-def test_actions_outside_the_space_are_refused(action: int) -> None:
-    env = small()
+@both_engines
+def test_actions_outside_the_space_are_refused(action: int, engine: Any) -> None:
+    env = small(engine=engine)
     env.reset()
     with pytest.raises(ValueError, match="0 to 4"):
         env.step(np.array([0, action, 1], dtype=np.int32))
     config = make_game("arena", 1)
     config.game.actions.change_vibe = ChangeVibeActionConfig(vibes=ChangeVibeActionConfig().vibes[:2])
-    env = MettaPufferEnv(config, engine="published")
+    env = MettaPufferEnv(config, engine=engine)
     env.reset()
     with pytest.raises(ValueError, match="0 to 14"):
         env.step(np.array([action if action != 5 else 15], dtype=np.int32))
 
 
-def test_desync_cuts_the_first_episode_only_and_does_not_report_it() -> None:
-    env = small(num_worlds=8, desync_episodes=True)
+@both_engines
+def test_desync_cuts_the_first_episode_only_and_does_not_report_it(engine: Any) -> None:
+    env = small(engine=engine, num_worlds=8, desync_episodes=True)
     env.reset()
     ends: list[list[int]] = [[] for _ in range(8)]
     reported = []
@@ -190,8 +200,9 @@ def test_desync_cuts_the_first_episode_only_and_does_not_report_it() -> None:
     assert {info["episode_length"] for info in reported} == {15.0}
 
 
-def test_info_has_the_names_users_know_even_when_nothing_happened() -> None:
-    env = small(max_steps=5)
+@both_engines
+def test_info_has_the_names_users_know_even_when_nothing_happened(engine: Any) -> None:
+    env = small(engine=engine, max_steps=5)
     env.reset()
     for _ in range(5):
         *_, infos = env.step(np.zeros(3, dtype=np.int32))
@@ -205,11 +216,12 @@ def test_info_has_the_names_users_know_even_when_nothing_happened() -> None:
     assert not any(name.startswith("game/objects.agent.") for name in info)
 
 
-def test_too_many_tokens_truncate_the_episode_and_are_counted() -> None:
-    full = small(max_steps=200)
+@both_engines
+def test_too_many_tokens_truncate_the_episode_and_are_counted(engine: Any) -> None:
+    full = small(engine=engine, max_steps=200)
     full.reset(seed=0)
     budget = int((full.observations[:, :, 1] != 0xFF).sum(axis=1).max())
-    env = small(max_steps=200, num_tokens=budget)
+    env = small(engine=engine, max_steps=200, num_tokens=budget)
     env.reset(seed=0)
     for actions in random_actions(env, 200):
         *_, infos = env.step(actions)
@@ -220,13 +232,15 @@ def test_too_many_tokens_truncate_the_episode_and_are_counted() -> None:
     assert env.truncations.all() and not env.terminals.any()
 
 
-def test_first_observation_too_large_names_the_setting() -> None:
+@both_engines
+def test_first_observation_too_large_names_the_setting(engine: Any) -> None:
     with pytest.raises(UserError, match="num_tokens"):
-        small(num_tokens=8).reset()
+        small(engine=engine, num_tokens=8).reset()
 
 
-def test_render_shows_every_agent() -> None:
-    env = small()
+@both_engines
+def test_render_shows_every_agent(engine: Any) -> None:
+    env = small(engine=engine)
     env.reset()
     text = env.render()
     assert [text.count(symbol) for symbol in "🟦🟧🟩"] == [1, 1, 1]
@@ -234,15 +248,17 @@ def test_render_shows_every_agent() -> None:
 
 
 @pytest.mark.parametrize("episode_seeds", ["derived", "fixed"])
-def test_seeds_may_be_large(episode_seeds: Any) -> None:
-    env = small(seed=2**40 + 1, episode_seeds=episode_seeds)
+@both_engines
+def test_seeds_may_be_large(episode_seeds: Any, engine: Any) -> None:
+    env = small(engine=engine, seed=2**40 + 1, episode_seeds=episode_seeds)
     env.reset(seed=np.int64(2**33))
     env.step(np.zeros(3, dtype=np.int32))
 
 
-def test_step_before_reset() -> None:
+@both_engines
+def test_step_before_reset(engine: Any) -> None:
     with pytest.raises(RuntimeError, match="reset"):
-        small().step(np.zeros(3, dtype=np.int32))
+        small(engine=engine).step(np.zeros(3, dtype=np.int32))
 
 
 @pytest.mark.parametrize(
@@ -259,22 +275,24 @@ def test_step_before_reset() -> None:
         ({"desync_episodes": "yes"}, "desync_episodes"),
         ({"seed": -1}, "seed"),
         ({"seed": 0.5}, "seed"),
-        ({"num_threads": 2}, "num_threads"),
+        ({"engine": "published", "num_threads": 2}, "num_threads"),
+        ({"game": 5}, "a int is no game"),
         ({"render_mode": "human"}, "render_mode"),
         ({"game": "aren"}, "'arena'"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        MettaPufferEnv(**{"num_agents": 1, "engine": "published", **options})
+        MettaPufferEnv(**{"num_agents": 1, **options})
 
 
-def test_config_and_agents_must_agree() -> None:
+@both_engines
+def test_config_and_agents_must_agree(engine: Any) -> None:
     with pytest.raises(UserError, match="num_agents"):
-        MettaPufferEnv(make_game("arena", 3), num_agents=4, engine="published")
+        MettaPufferEnv(make_game("arena", 3), num_agents=4, engine=engine)
 
 
-@pytest.mark.parametrize("engine", ["native", "published"])
+@both_engines
 def test_groups_step_one_by_one_what_all_step_together(engine: str) -> None:
     groups = 2 if engine == "native" else 1
     options = {"engine": engine, "num_worlds": 4, "seed": 2, "desync_episodes": True}
@@ -293,10 +311,10 @@ def test_groups_step_one_by_one_what_all_step_together(engine: str) -> None:
 
 def test_groups_that_cannot_be_are_refused() -> None:
     with pytest.raises(UserError, match="num_groups"):
-        small(num_worlds=3, num_groups=2, engine="native")
+        small(num_worlds=3, num_groups=2)
     with pytest.raises(UserError, match="num_groups"):
-        small(num_worlds=2, num_groups=2)
-    env = small(num_worlds=2, num_groups=2, engine="native")
+        small(num_worlds=2, num_groups=2, engine="published")
+    env = small(num_worlds=2, num_groups=2)
     with pytest.raises(RuntimeError, match="call reset"):
         env.step_async(np.zeros(3, np.int32), 0)
     env.reset(seed=0)

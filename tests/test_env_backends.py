@@ -8,13 +8,15 @@ import pytest
 
 from metta_puffer import MettaPufferEnv
 
-OPTIONS = {"num_agents": 3, "num_worlds": 2, "max_steps": 10, "engine": "published"}
+OPTIONS = {"num_agents": 3, "num_worlds": 2, "max_steps": 10}
 
 
-def make(backend: str, **vec: Any) -> Any:
+def make(backend: str, engine: str = "native", **vec: Any) -> Any:
     if backend == "Multiprocessing":
         vec["overwork"] = True  # two workers, whatever the number of cores
-    return pufferlib.vector.make(MettaPufferEnv, env_kwargs=OPTIONS, backend=backend, seed=3, **vec)
+    return pufferlib.vector.make(
+        MettaPufferEnv, env_kwargs={**OPTIONS, "engine": engine}, backend=backend, seed=3, **vec
+    )
 
 
 def rollout(vecenv: Any, rounds: int) -> tuple[list[bytes], list[dict[str, float]]]:
@@ -42,9 +44,10 @@ def rollout(vecenv: Any, rounds: int) -> tuple[list[bytes], list[dict[str, float
         ("Multiprocessing", {"num_envs": 4, "num_workers": 2, "batch_size": 2}, 24),
     ],
 )
-def test_backend(backend: str, vec: dict[str, Any], agents: int) -> None:
+@pytest.mark.parametrize("engine", ["native", "published"])
+def test_backend(backend: str, vec: dict[str, Any], agents: int, engine: str) -> None:
     batches = vec.get("num_envs", 1) // vec.get("batch_size", vec.get("num_envs", 1))
-    first, infos = rollout(make(backend, **vec), rounds=24 * batches)
+    first, infos = rollout(make(backend, engine, **vec), rounds=24 * batches)
     assert len(first) == len(set(first)) == agents
     # 23 or 24 env steps of each world were received: two ended episodes each.
     assert len(infos) == 2 * agents // 3

@@ -59,7 +59,8 @@ Batch::Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t t
       slots_(worlds),
       threads_(std::min(threads, worlds)),  // more would have nothing to do
       groups_(groups),
-      in_flight_(groups) {
+      in_flight_(groups),
+      asked_pages_(groups) {
   for (std::size_t world = 0; world < worlds; ++world) prepare(world);
   make_jobs();
 }
@@ -135,17 +136,21 @@ void Batch::begin_episode(std::size_t world, std::shared_ptr<const Map> map, std
   if (slot.failure) --untaken_;
   slot.ended = false;
   slot.failure.reset();
-  const bool first = slot.world.game == nullptr;
   start(world, {std::move(map), seed});
-  if (first && ++begun_worlds_ == slots_.size()) use_huge_pages();
 }
 
-// Once, when all worlds have taken their memory.
-void Batch::use_huge_pages() const {
-  if (slots_.size() * slots_[0].world.bytes() < kFewBytes) return;
+// Once, at the group's first step, when its worlds have taken their memory. Looks at this group's worlds only: others
+// may be beginning an episode on another thread meanwhile.
+void Batch::use_huge_pages(std::size_t group) {
+  if (asked_pages_[group]) return;
+  asked_pages_[group] = 1;
+  const std::size_t first = first_world(group);
+  const std::size_t end = first_world(group + 1);
+  if (slots_.size() * slots_[first].world.bytes() < kFewBytes) return;
   HugePages pages;
-  for (const Slot& slot : slots_) {
-    const World& world = slot.world;
+  for (std::size_t index = first; index < end; ++index) {
+    const World& world = slots_[index].world;
+    if (!world.game) continue;
     const auto add = [&pages](const auto& items) { pages.add(items.data(), items.size() * sizeof(items[0])); };
     add(world.grid);
     add(world.objects);
@@ -154,7 +159,7 @@ void Batch::use_huge_pages() const {
     add(world.inventory_pool);
     pages.add(world.agent_stats.row(0), world.agents.size() * world.agent_stats.row_bytes());
   }
-  pages.add(slots_.data(), slots_.size() * sizeof(Slot));
+  pages.add(&slots_[first], (end - first) * sizeof(Slot));
   pages.ask();
 }
 
@@ -247,7 +252,8 @@ void Batch::leave_threads_to_parent() {
       Slot failed;
       slots_[world] = std::move(failed);
       prepare(world);
-      slots_[world].failure = WorldFailure{static_cast<std::uint32_t>(world), 0, kNoAgent,
+      // How far the step had come stands in memory that another process was writing.
+      slots_[world].failure = WorldFailure{static_cast<std::uint32_t>(world), std::nullopt, kNoAgent,
                                            "was stepping when this process was forked from the one that stepped it"};
       ++untaken_;
     }
@@ -266,6 +272,7 @@ ThreadPool& Batch::pool() {
 }
 
 void Batch::step() {
+  for (std::size_t group = 0; group < groups_; ++group) use_huge_pages(group);
   if (threads_ == 1 || slots_.size() == 1 || slots_.size() * game_->num_agents < kRowsWorthAThread) {
     step_slots(0, slots_.size());
     return;
@@ -283,6 +290,7 @@ void Batch::step() {
 }
 
 void Batch::step_async(std::size_t group) {
+  use_huge_pages(group);
   ThreadPool& threads = pool();
   jobs_[group]->begin();
   threads.submit(*jobs_[group]);

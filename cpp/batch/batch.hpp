@@ -35,8 +35,8 @@ struct EpisodeSummary {
 // A world that stopped at an error. It stands still until its next episode begins.
 struct WorldFailure {
   std::uint32_t world = 0;
-  std::uint32_t env_step = 0;
-  std::uint32_t agent = kNoAgent;  // in whose turn it happened, kNoAgent for none
+  std::optional<std::uint32_t> env_step;  // none where it cannot be known
+  std::uint32_t agent = kNoAgent;         // in whose turn it happened, kNoAgent for none
   std::string message;
 };
 
@@ -99,7 +99,7 @@ class Batch {
   void step_slots(std::size_t first, std::size_t end);
   void run_one_step(std::size_t world, const World* next_world);
   void turn_over(std::size_t world);
-  void use_huge_pages() const;
+  void use_huge_pages(std::size_t group);
   void prepare(std::size_t world);
   void make_jobs();
   ThreadPool& pool();
@@ -111,10 +111,10 @@ class Batch {
   std::size_t threads_;
   std::size_t groups_;
   Buffers buffers_;
-  std::size_t begun_worlds_ = 0;
   std::atomic<std::size_t> untaken_{0};     // summaries and failures that nobody has taken: spares a look at every world
   std::vector<std::unique_ptr<Job>> jobs_;  // by group
   std::vector<std::uint8_t> in_flight_;     // by group: step_async was called, wait not yet
+  std::vector<std::uint8_t> asked_pages_;   // by group: use_huge_pages was called
   std::unique_ptr<ThreadPool> pool_;        // after the jobs: its threads end before them
   pid_t pool_owner_ = 0;  // the process whose threads the pool's are
 };

@@ -92,7 +92,7 @@ class PyBatch {
 
   void begin_episode(std::size_t world, const CompiledMap& map, std::uint32_t seed) {
     check_episode(world, map);
-    require_idle(world);
+    require_idle_world(world);
     const std::size_t group = group_of(world);
     const Hold hold(use_, group, group + 1);
     const py::gil_scoped_release release;
@@ -100,21 +100,21 @@ class PyBatch {
   }
   void set_next_episode(std::size_t world, const CompiledMap& map, std::uint32_t seed) {
     check_episode(world, map);
-    require_idle(world);
+    require_idle_world(world);
     batch_.set_next_episode(world, map.map, seed);
   }
   void show_flags(std::size_t world) {
     check_world(world);
-    require_idle(world);
+    require_idle_world(world);
     batch_.show_flags(world);
   }
   void end_early(std::size_t world, std::uint32_t env_step) {
     check_world(world);
-    require_idle(world);
+    require_idle_world(world);
     batch_.end_early(world, env_step);
   }
 
-  void step() {
+  py::list step() {
     require_idle();
     require_attached();
     {
@@ -122,16 +122,15 @@ class PyBatch {
       const py::gil_scoped_release release;
       batch_.step();
     }
-    raise_failures();
+    return take_failures();
   }
   void step_async(std::size_t group) {
-    check_group(group);
+    require_idle(std::optional<std::size_t>(group));
     require_attached();
-    if (use_[group] != Use::idle) throw py::value_error("group " + std::to_string(group) + " is stepping already");
     batch_.step_async(group);
     use_[group] = Use::stepping;
   }
-  void wait(std::size_t group) {
+  py::list wait(std::size_t group) {
     check_group(group);
     if (use_[group] == Use::held) throw_held(group);
     if (use_[group] == Use::idle) throw py::value_error("group " + std::to_string(group) + " is not stepping");
@@ -140,16 +139,11 @@ class PyBatch {
       const py::gil_scoped_release release;
       batch_.wait(group);
     }
-    raise_failures(group);
+    return take_failures(group);
   }
 
   py::list take_ended(const std::optional<std::size_t>& group) {
-    if (group) {
-      check_group(*group);
-      require_idle_group(*group);
-    } else {
-      require_idle();
-    }
+    require_idle(group);
     py::list ended;
     for (const EpisodeSummary& summary : batch_.take_ended(group)) ended.append(summary_dict(summary, *game_));
     return ended;
@@ -157,7 +151,7 @@ class PyBatch {
 
   const World& begun_world(std::size_t world) const {
     check_world(world);
-    require_idle(world);
+    require_idle_world(world);
     if (!batch_.world(world).game) throw py::value_error("world " + std::to_string(world) + " has not begun");
     return batch_.world(world);
   }
@@ -173,6 +167,15 @@ class PyBatch {
       const Hold hold(use_, group, group + 1);
       const py::gil_scoped_release release;
       batch_.wait(group);
+    }
+  }
+
+  void require_idle(const std::optional<std::size_t>& group = std::nullopt) const {
+    if (group) {
+      check_group(*group);
+      require_idle_group(*group);
+    } else {
+      for (std::size_t any = 0; any < use_.size(); ++any) require_idle_group(any);
     }
   }
 
@@ -212,23 +215,16 @@ class PyBatch {
   void require_idle_group(std::size_t group) const {
     if (use_[group] == Use::held) throw_held(group);
     if (use_[group] == Use::idle) return;
-    throw py::value_error("group " + std::to_string(group) + " is stepping: wait for it first");
+    throw py::value_error("group " + std::to_string(group) + " is stepping already: wait for it first");
   }
-  void require_idle(std::size_t world) const { require_idle_group(group_of(world)); }
-  void require_idle() const {
-    for (std::size_t group = 0; group < use_.size(); ++group) require_idle_group(group);
-  }
-  void raise_failures(const std::optional<std::size_t>& group = std::nullopt) {
-    const std::vector<WorldFailure> failures = batch_.take_failures(group);
-    if (failures.empty()) return;
-    std::string message;
-    for (const WorldFailure& failure : failures) {
-      if (!message.empty()) message += "\n";
-      message += "world " + std::to_string(failure.world) + ", env step " + std::to_string(failure.env_step);
-      if (failure.agent != kNoAgent) message += ", agent " + std::to_string(failure.agent);
-      message += ": " + failure.message;
+  void require_idle_world(std::size_t world) const { require_idle_group(group_of(world)); }
+  py::list take_failures(const std::optional<std::size_t>& group = std::nullopt) {
+    py::list failures;
+    for (const WorldFailure& failure : batch_.take_failures(group)) {
+      const auto agent = failure.agent == kNoAgent ? std::nullopt : std::optional<std::uint32_t>(failure.agent);
+      failures.append(py::make_tuple(failure.world, failure.env_step, agent, failure.message));
     }
-    throw WorldError(message + "\nThe other worlds go on; begin a new episode in this one.");
+    return failures;
   }
 
   std::shared_ptr<const Game> game_;
@@ -260,9 +256,13 @@ void register_batch(py::module_& m) {
            "The flags in the world's rows tell of the episode before: the next step clears them.")
       .def("end_early", &PyBatch::end_early, py::arg("world"), py::arg("env_step"),
            "Truncates the running episode at that env step.")
-      .def("step", &PyBatch::step, "One step of every world, GIL released. RuntimeError names worlds that failed.")
+      .def("step", &PyBatch::step,
+           "One step of every world, GIL released. Returns (world, env step or None, agent or None, message) of every\n"
+           "world that failed; it stands still until its next begin_episode.")
       .def("step_async", &PyBatch::step_async, py::arg("group"), "Starts one step of a group and returns.")
-      .def("wait", &PyBatch::wait, py::arg("group"), "Until the group has stepped, GIL released. Raises as step.")
+      .def("wait", &PyBatch::wait, py::arg("group"), "Until the group has stepped, GIL released. Returns as step.")
+      .def("require_idle", &PyBatch::require_idle, py::arg("group") = py::none(),
+           "Raises ValueError while the group, or any, is stepping.")
       .def("take_ended", &PyBatch::take_ended, py::arg("group") = py::none(),
            "Summaries of the episodes that ended since the last call, of one group or of all.")
       .def("episode_stats", [](const PyBatch& self, std::size_t world) { return episode_stats(self.begun_world(world)); })

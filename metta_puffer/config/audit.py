@@ -57,6 +57,11 @@ class Audit:
         return self.puffer, self.native
 
     @property
+    def engines(self) -> dict[str, str]:
+        """Side -> what runs its worlds, "native" or "published"."""
+        return {side.name: side.loaded.model.env.engine for side in self.sides}
+
+    @property
     def has_errors(self) -> bool:
         return any(finding.severity == "error" for finding in self.findings)
 
@@ -83,11 +88,12 @@ def mismatches(puffer: Side, native: Side) -> tuple[Mismatch, ...]:
 
 
 def as_json(result: Audit, reconciled: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON of the contract; `reconciled` is what `reconcile --match everything` would give."""
+    """The contract's JSON and each side's engine; `reconciled` is what `reconcile --match everything` would give."""
     return {
         "puffer": result.puffer.quantities.values_by_name(),
         "native": result.native.quantities.values_by_name(),
         "mismatches": [vars(mismatch) for mismatch in result.mismatches],
         "findings": [vars(finding) for finding in result.findings],
         "reconciled": dict(reconciled),
+        "engines": result.engines,
     }

@@ -50,7 +50,7 @@ def page(result: Audit) -> str:
         "<h1>metta-audit</h1>",
         "".join(
             f"<div>{side.name}: <code>{escape(side.loaded.file)}</code> "
-            f"<span class=dim>({escape(side.trainer)})</span></div>"
+            f"<span class=dim>({escape(side.trainer)}, engine {escape(result.engines[side.name])})</span></div>"
             for side in result.sides
         ),
         lead,

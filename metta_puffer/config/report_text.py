@@ -97,7 +97,7 @@ def print_audit(result: Audit, console: Console) -> None:
     for table in quantities_tables(*result.sides):
         console.print(table, highlight=False)
         console.print()
-    engines = ", ".join(f"{side.loaded.model.env.engine} ({side.name})" for side in result.sides)
+    engines = ", ".join(f"{engine} ({side})" for side, engine in result.engines.items())
     console.print(f"engine: {engines}\n", highlight=False)
     print_findings(result.findings, console)
     counts = {s: sum(f.severity == s for f in result.findings) for s in ("error", "warning", "note")}

@@ -6,7 +6,7 @@ from types import ModuleType
 from mettagrid.config.mettagrid_config import MettaGridConfig
 
 from metta_puffer.engine.batch import EndedEpisode, WorldBatch, WorldBuffers
-from metta_puffer.engine.errors import UnsupportedGame
+from metta_puffer.engine.errors import UnsupportedGame, WorldError, WorldFailure
 from metta_puffer.engine.world import World
 from metta_puffer.engines import DEFAULT_ENGINE, ENGINES, EngineName
 from metta_puffer.errors import UserError, did_you_mean
@@ -19,6 +19,8 @@ __all__ = [
     "World",
     "WorldBatch",
     "WorldBuffers",
+    "WorldError",
+    "WorldFailure",
     "check_engine",
     "open_batch",
     "open_world",

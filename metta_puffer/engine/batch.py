@@ -67,7 +67,11 @@ class WorldBatch(Protocol):
         ...
 
     def step(self) -> None:
-        """One step of every world with the actions in its rows."""
+        """One step of every world with the actions in its rows.
+
+        Raises WorldError naming the worlds that failed, when all others have taken the step. A world that failed stands
+        still until its next `begin_episode`.
+        """
         ...
 
     def step_async(self, group: int) -> None:
@@ -75,7 +79,11 @@ class WorldBatch(Protocol):
         ...
 
     def wait(self, group: int) -> None:
-        """Returns when the group has taken the step that was begun."""
+        """Returns when the group has taken the step that was begun. Raises as `step`, and ValueError without one."""
+        ...
+
+    def require_idle(self, group: int | None = None) -> None:
+        """Raises ValueError while the group, or any, is stepping."""
         ...
 
     def take_ended(self, group: int | None = None) -> list[EndedEpisode]:

@@ -66,7 +66,7 @@ def compile_observation(game: GameConfig, rules: RuleCompiler) -> Any:
 
     As the published engine: RuntimeError for windows above 15x15, TypeError for numbers outside their type's range,
     ValueError or ZeroDivisionError for a base that is none. UnsupportedGame where that engine reads or writes out of
-    bounds (even windows, and a clamped radius together with territory tokens) or takes all memory.
+    bounds (even windows) or takes all memory.
     """
     obs = game.obs
     _check_tokens(game)
@@ -116,8 +116,6 @@ def _check_tokens(game: GameConfig) -> None:
         raise ValueError(f"game.obs.token_value_base = {base} is not a base: math domain error")
     if base == 1:
         raise ZeroDivisionError("game.obs.token_value_base = 1 is not a base: float division by zero")
-    if base ** quantity_digits(base) <= MAX_QUANTITY:
-        raise UnsupportedGame("game.obs.token_value_base", f"amounts up to {MAX_QUANTITY} do not fit base {base}")
     _check_range("num_tokens", num_tokens, 2**32 - 1)
     if num_tokens > MAX_TOKENS:
         raise UnsupportedGame("game.obs.num_tokens", f"{num_tokens} is more than a window can hold: {MAX_TOKENS}")
@@ -137,11 +135,6 @@ def _check_window(game: GameConfig) -> None:
     for name, size in (("width", obs.width), ("height", obs.height)):
         if size < 1 or size % 2 == 0:
             raise UnsupportedGame(f"game.obs.{name}", f"{size} is not odd; the published engine corrupts its memory")
-    if obs.territory and obs.observation_radius_value is not None:
-        raise UnsupportedGame(
-            "game.obs.observation_radius_value",
-            "a clamped radius together with territory tokens corrupts the published engine's memory",
-        )
 
 
 def _feature_record(ids: dict[str, int], game: GameConfig) -> Any:

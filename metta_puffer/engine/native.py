@@ -15,6 +15,7 @@ from metta_puffer.engine.batch import (
     is_token_overflow,
 )
 from metta_puffer.engine.compile import NativeGame, compile_game
+from metta_puffer.engine.errors import WorldError, WorldFailure
 from metta_puffer.engine.map_pool import MapPool, Maps, QuickMaps
 from metta_puffer.engine.maps import Grid, build_grid
 from metta_puffer.engine.random_maps import random_map_maker
@@ -73,9 +74,6 @@ class NativeBatch:
 
     Ended episodes are replaced inside the step, on the thread of their world. Their maps are made between two steps
     where that is quick (`random_map_maker`), else ahead in a MapPool; when one is not ready in time the step waits.
-
-    `step` raises RuntimeError naming world, env step and agent when a rule breaks. That world then stands still until
-    `begin_episode`; all others have taken the step.
     """
 
     def __init__(
@@ -93,6 +91,7 @@ class NativeBatch:
         self._random_map = random_map_maker(self._config, self._game)
         self._maps: Maps = (QuickMaps if self._random_map else MapPool)(self._build_map, map_pool)
         self._waiting: dict[int, tuple[int, int]] = {}  # world -> seeds of its next episode, not handed over yet
+        self._ended: dict[int, EndedEpisode] = {}  # by world, looked at before anybody asked for them
         self._buffers = buffers
         self._batch = _engine.Batch(self._game.compiled, worlds, num_threads, num_groups)
         self._batch.attach(
@@ -130,7 +129,7 @@ class NativeBatch:
     def step(self) -> None:
         if self._waiting:
             self._hand_over_ready_maps()
-        self._batch.step()
+        self._finish_step(self._batch.step())
 
     def step_async(self, group: int) -> None:
         """Starts one step of a group's worlds and returns. Their rows belong to the engine until `wait`."""
@@ -139,22 +138,44 @@ class NativeBatch:
         self._batch.step_async(group)
 
     def wait(self, group: int) -> None:
-        """Returns when the group has taken its step. Raises as `step`."""
-        self._batch.wait(group)
+        self._finish_step(self._batch.wait(group), group)
+
+    def require_idle(self, group: int | None = None) -> None:
+        self._batch.require_idle(group)
+
+    def _finish_step(self, failed: list[tuple[Any, ...]], group: int | None = None) -> None:
+        """Begins the episodes whose maps came too late for the step, then raises for all worlds that failed."""
+        failures = [WorldFailure(*failure) for failure in failed]
+        if self._waiting:
+            for summary in self._batch.take_ended(group):
+                episode = self._ended_episode(summary)
+                self._ended[episode.world] = episode
+                if episode.world not in self._waiting:
+                    continue
+                try:
+                    self._turn_over_late(episode.world)
+                except Exception as error:  # a builder's or the engine's; the other worlds have to go on
+                    failures.append(WorldFailure(episode.world, episode.env_steps, None, str(error)))
+        if failures:
+            raise WorldError(failures)
 
     def _hand_over_ready_maps(self, worlds: tuple[int, int] | None = None) -> None:
         first, end = worlds or (0, len(self._buffers.rewards))
         for world, (engine_seed, map_seed) in list(self._waiting.items()):
             if first <= world < end and self._maps.is_ready(map_seed):
-                self._batch.set_next_episode(world, self._maps.take(map_seed), engine_seed)
+                try:
+                    built = self._maps.take(map_seed)
+                except Exception:  # told when the world needs it: `_finish_step` builds it again
+                    continue
+                self._batch.set_next_episode(world, built, engine_seed)
                 del self._waiting[world]
 
     def take_ended(self, group: int | None = None) -> list[EndedEpisode]:
-        """Of one group, or of all."""
         ended = [self._ended_episode(summary) for summary in self._batch.take_ended(group)]
-        for episode in ended:
-            if episode.world in self._waiting:  # its map came too late for the step
-                self._turn_over_late(episode.world)
+        if self._ended:
+            first, end = (0, len(self._buffers.rewards)) if group is None else self._batch.group_worlds(group)
+            ended += [self._ended.pop(world) for world in list(self._ended) if first <= world < end]
+            ended.sort(key=lambda episode: episode.world)
         return ended
 
     def _turn_over_late(self, world: int) -> None:

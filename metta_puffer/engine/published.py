@@ -20,6 +20,7 @@ from metta_puffer.engine.batch import (
     first_observation_overflow,
     is_token_overflow,
 )
+from metta_puffer.engine.errors import WorldError, WorldFailure
 from metta_puffer.engine.maps import Grid, build_grid, rename_agents
 
 
@@ -81,7 +82,8 @@ class PublishedWorld:
         return self._simulation.grid_objects()
 
     def close(self) -> None:
-        del self._simulation
+        if hasattr(self, "_simulation"):
+            del self._simulation
 
 
 class PublishedBatch:
@@ -99,6 +101,7 @@ class PublishedBatch:
         self._buffers = buffers
         self._worlds = [_BatchedWorld() for _ in range(worlds)]
         self._ended: list[EndedEpisode] = []
+        self._stepping = False  # between step_async and wait
 
     def begin_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
         rows, buffers = self._rows[world], self._buffers
@@ -126,15 +129,33 @@ class PublishedBatch:
         self._worlds[world].ends_early = env_step
 
     def step(self) -> None:
-        for world in range(len(self._worlds)):
-            self._step_world(world)
+        self.require_idle()
+        failures = []
+        for index, world in enumerate(self._worlds):
+            if world.failed or world.simulation is None:
+                continue
+            try:
+                self._step_world(index)
+            except Exception as error:  # the wheel's, or a map builder's; the other worlds have to go on
+                self._worlds[index].failed = True
+                failures.append(WorldFailure(index, world.simulation.current_step, None, str(error)))
+        if failures:
+            raise WorldError(failures)
 
     def step_async(self, group: int) -> None:
-        """All worlds are one group, whose step is taken at once."""
-        self.step()
+        """All worlds are one group, whose step `wait` takes."""
+        self.require_idle()
+        self._stepping = True
 
     def wait(self, group: int) -> None:
-        """Nothing is under way."""
+        if not self._stepping:
+            raise ValueError(f"group {group} is not stepping")
+        self._stepping = False
+        self.step()
+
+    def require_idle(self, group: int | None = None) -> None:
+        if self._stepping:
+            raise ValueError(f"group {group or 0} is stepping already: wait for it first")
 
     def _step_world(self, index: int) -> None:
         world, rows = self._worlds[index], self._rows[index]
@@ -204,6 +225,7 @@ class PublishedBatch:
         return self._simulation(world).grid_objects()
 
     def close(self) -> None:
+        self._stepping = False
         self._worlds = [_BatchedWorld() for _ in self._worlds]
 
     def _simulation(self, world: int) -> MettaGrid:
@@ -216,6 +238,7 @@ class PublishedBatch:
 class _BatchedWorld:
     simulation: MettaGrid | None = None
     overflowed: bool = False
+    failed: bool = False  # stands still until its next episode begins
     over: bool = False  # its episode ended and was reported
     flags_shown: bool = False  # its rows hold the flags of the episode before
     ends_early: int = 0  # env step, 0 for none

@@ -7,7 +7,10 @@ import numpy.typing as npt
 
 
 class World(Protocol):
-    """All arrays are views that the next step overwrites."""
+    """All arrays are views of what the engine writes, and the caller's to read only.
+
+    A step writes where something changed, so what a caller writes may stay there.
+    """
 
     observations: npt.NDArray[np.uint8]  # [agents, tokens, 3]: packed location, feature id, value
     rewards: npt.NDArray[np.float32]  # [agents]

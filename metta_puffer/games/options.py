@@ -59,7 +59,8 @@ class Game(Generic[Options]):
 
 def check_whole_number(name: str, value: object, lowest: int, highest: int | None = None) -> None:
     """UserError unless `value` is a whole number from `lowest` to `highest` (None: no upper end)."""
-    if isinstance(value, Integral) and not isinstance(value, bool) and lowest <= int(value) <= (highest or int(value)):
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if whole and lowest <= int(value) and (highest is None or int(value) <= highest):  # type: ignore[call-overload]
         return
     choices = f"{lowest} or more" if highest is None else f"{lowest} to {highest}"
     raise UserError("this is not a whole number in range", key=name, value=value, remedy=f"choose {choices}")

@@ -26,7 +26,8 @@ def published_arguments(published: Published) -> list[str]:
 def test_json_holds_the_contract(published: Published, capsys: pytest.CaptureFixture[str]) -> None:
     main([*published_arguments(published), "--format", "json"])
     report = json.loads(capsys.readouterr().out)
-    assert set(report) == {"puffer", "native", "mismatches", "findings", "reconciled"}
+    assert set(report) == {"puffer", "native", "mismatches", "findings", "reconciled", "engines"}
+    assert report["engines"] == {"puffer": "native", "native": "native"}
     for side in ("puffer", "native"):
         assert set(CONTRACT_QUANTITIES) <= set(report[side])
     assert report["puffer"]["num_minibatches"] == 8

@@ -193,6 +193,7 @@ def test_html_is_one_offline_page_with_the_row_map(published: Published, capsys:
     main([*arguments, "--workers", "16", "--format", "html"])
     page = capsys.readouterr().out
     assert page.startswith("<!doctype html>")
+    assert page.count("engine native") == 2
     assert not re.search(r"(src|href)=['\"]?(https?:)?//", page)
     drawn: dict[str, float] = {}
     for width, fill in re.findall(

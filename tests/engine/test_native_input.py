@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mettagrid.config.game_value import ConstValue
 from mettagrid.config.mettagrid_config import MettaGridConfig
 
 from metta_puffer import _engine
@@ -65,13 +64,6 @@ def test_configs_that_corrupt_the_published_engine(
     with pytest.raises(UnsupportedGame) as error:
         open_world(config, engine="native")
     assert error.value.path == path
-
-
-def test_clamped_radius_with_territory_is_refused(config: MettaGridConfig) -> None:
-    config.game.obs.territory = True
-    config.game.obs.observation_radius_value = ConstValue(value=2)
-    with pytest.raises(UnsupportedGame, match=r"game\.obs\.observation_radius_value"):
-        open_world(config, engine="native")
 
 
 def test_config_is_left_unchanged(config: MettaGridConfig) -> None:

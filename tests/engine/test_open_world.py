@@ -1,5 +1,7 @@
 """`open_world` and `open_batch` on the published engine; upstream's Simulation is the judge."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from mettagrid.simulator import Simulation
@@ -79,6 +81,21 @@ def test_set_inventory_and_end_on_game_stats() -> None:
     assert agent["inventory"] == {2: 4}
     world.step(np.zeros(1, dtype=np.int32))
     assert world.truncations.all() and not world.terminals.any()
+    world.close()
+
+
+def test_set_inventory_names_nobody_and_nothing() -> None:
+    """The wheel looks away, or crashes."""
+    world = open_world(make_game("arena", 1), engine="native")
+    for agent, amounts, said in ((7, {0: 1}, "no agent 7"), (0, {200: 1}, "no resource 200")):
+        with pytest.raises(IndexError, match=said):
+            world.set_inventory(agent, amounts)
+
+
+@pytest.mark.parametrize("engine", ["native", "published"])
+def test_a_world_may_be_closed_twice(engine: Any) -> None:
+    world = open_world(make_game("arena", 1), engine=engine)
+    world.close()
     world.close()
 
 

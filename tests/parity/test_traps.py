@@ -28,8 +28,7 @@ from tests.parity.case import Case
 from tests.parity.engines import open_native, open_published
 from tests.parity.lockstep import Progress
 from tests.parity.processes import ROOT, Died, Oracle
-from tests.parity.zoo.base import case, config, const, observing
-from tests.parity.zoo.territory import LAND, LEGEND, ROWS, post, teams
+from tests.parity.zoo.base import case, config, observing
 
 ACTOR, TARGET = EntityTarget.ACTOR, EntityTarget.TARGET
 PAGE = ROOT / "docs" / "parity.md"
@@ -93,20 +92,6 @@ REFUSED: dict[str, tuple[Case, str]] = {
     "even width": (case(config(2, obs=observing(8, 7)), ["@.@"]), "game.obs.width"),
     "even height": (case(config(2, obs=observing(7, 4)), ["@.@"]), "game.obs.height"),
     "no width": (case(config(2, obs=observing(0, 5)), ["@.@"]), "game.obs.width"),
-    "radius with territory": (
-        case(
-            config(
-                2,
-                agents=teams(),
-                objects={"r": post("red"), "b": post("blue")},
-                territories={"land": LAND},
-                obs=observing(9, 9, territory=True, observation_radius_value=const(2)),
-            ),
-            ROWS,
-            LEGEND,
-        ),
-        "game.obs.observation_radius_value",
-    ),
 }
 
 
