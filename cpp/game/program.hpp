@@ -115,6 +115,7 @@ struct Query {
 enum class ValueKind : std::uint8_t {
   inventory,
   stat,
+  oldest_stat,  // the statistic that its tracker has had longest
   constant,
   query_inventory,
   query_count,

@@ -7,7 +7,7 @@ refuses: features it lacks, and configs on which the published engine corrupts i
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -18,8 +18,9 @@ import numpy.typing as npt
 from mettagrid.config.mettagrid_config import GameConfig, MettaGridConfig
 
 from metta_puffer import _engine
+from metta_puffer.engine.compile_checks import check_written
 from metta_puffer.engine.compile_handlers import ORIENTATIONS, HandlerCompiler
-from metta_puffer.engine.compile_names import Names, agents_of, collect_names, fill
+from metta_puffer.engine.compile_names import INT32, UINT16, Names, agents_of, collect_names, fill, in_range
 from metta_puffer.engine.compile_objects import Cells, ObjectCompiler, lay_out_cells
 from metta_puffer.engine.compile_observation import compile_observation
 from metta_puffer.engine.compile_rules import ABSENT, RuleTables
@@ -88,6 +89,7 @@ class NativeGame:
 def compile_game(config: MettaGridConfig) -> NativeGame:
     """The compiled game of a config. The errors it raises name the config path (see the module)."""
     game = config.game
+    check_written(game)
     agents = agents_of(game)
     names = collect_names(game, agents)
     cells = lay_out_cells(game, agents)
@@ -202,7 +204,7 @@ def _cell_kinds(cells: Cells, names: Names) -> list[Any]:
 
 def _actions(game: GameConfig, names: Names) -> list[Any]:
     """The engine's action table: noop and moves stay in it even when disabled."""
-    _check_action_resources(game, names)
+    _check_costs(game, names)
     move, change_vibe = game.actions.move, game.actions.change_vibe
     for i, direction in enumerate(move.allowed_directions):
         if direction not in ORIENTATIONS:
@@ -225,31 +227,35 @@ def _actions(game: GameConfig, names: Names) -> list[Any]:
     return actions
 
 
-def _check_action_resources(game: GameConfig, names: Names) -> None:
-    """Actions cost nothing, but the published engine checks the names of their costs."""
-    actions = game.actions
-    for name, action in (
-        ("noop", actions.noop),
-        ("move", actions.move),
-        ("attack", actions.attack),
-        ("change_vibe", actions.change_vibe),
-    ):
+def _check_costs(game: GameConfig, names: Names) -> None:
+    """Actions cost nothing and attacks never happen, but the published engine checks the names and numbers in them."""
+    for name in ("noop", "move", "attack", "change_vibe"):
+        action, path = getattr(game.actions, name), f"game.actions.{name}"
         if not action.enabled:
             continue
         unknown = [resource for resource in action.consumed_resources if resource not in names.resources]
         if unknown:
-            raise ValueError(f"game.actions.{name}.consumed_resources: unknown resources {unknown}")
-        for resource in action.required_resources:
-            names.resource(resource, f"game.actions.{name}.required_resources")
-    attack = actions.attack
+            raise ValueError(f"{path}.consumed_resources: unknown resources {unknown}")
+        for field in ("consumed_resources", "required_resources"):
+            _check_amounts(getattr(action, field), UINT16, names, f"{path}.{field}")
+    attack, path = game.actions.attack, "game.actions.attack"
     for field in ("defense_resources", "armor_resources", "weapon_resources"):
-        for resource in getattr(attack, field):
-            names.resource(resource, f"game.actions.attack.{field}")
-    for resource in [*attack.success.actor_inv_delta, *attack.success.target_inv_delta, *attack.success.loot]:
-        names.resource(resource, "game.actions.attack.success")
+        _check_amounts(getattr(attack, field), UINT16, names, f"{path}.{field}")
+    for field in ("actor_inv_delta", "target_inv_delta"):
+        _check_amounts(getattr(attack.success, field), INT32, names, f"{path}.success.{field}")
+    for resource in attack.success.loot:
+        names.resource(resource, f"{path}.success.loot")
     for vibe in [*attack.vibes, *attack.vibe_bonus]:
         if vibe not in names.vibes:
-            raise ValueError(f"game.actions.attack: unknown vibe {vibe!r}")
+            raise ValueError(f"{path}: unknown vibe {vibe!r}")
+    for vibe, bonus in attack.vibe_bonus.items():
+        in_range(bonus, INT32, f"{path}.vibe_bonus.{vibe}")
+
+
+def _check_amounts(amounts: Mapping[str, int], bounds: tuple[int, int], names: Names, path: str) -> None:
+    for resource, amount in amounts.items():
+        names.resource(resource, path)
+        in_range(amount, bounds, f"{path}.{resource}")
 
 
 def _move_handlers(game: GameConfig, handlers: HandlerCompiler) -> list[Any]:
@@ -294,15 +300,18 @@ def _events(game: GameConfig, handlers: HandlerCompiler) -> dict[str, Any]:
     for key in keys:
         event = game.events[key]
         path = f"game.events.{key}"
+        # Negative numbers all mean as many as there are.
+        max_targets = ABSENT if event.max_targets is None else in_range(event.max_targets, INT32, f"{path}.max_targets")
         fields = {
             "target_query": handlers.query(event.target_query, f"{path}.target_query"),
             "filters": handlers.filters(event.filters, f"{path}.filters"),
             "mutations": handlers.mutations(event.mutations, f"{path}.mutations", in_event=True),
-            "max_targets": ABSENT if event.max_targets is None else event.max_targets,
+            "max_targets": max(ABSENT, max_targets),
             "fallback": indices.get(event.fallback or "", ABSENT),
         }
         events.append(fill(_engine.Event(), path, fields))
-        schedule += [(timestep, event.priority, indices[key]) for timestep in event.timesteps]
+        priority = in_range(event.priority, INT32, f"{path}.priority")
+        schedule += [(timestep, priority, indices[key]) for timestep in event.timesteps]
     entries = [
         fill(_engine.ScheduledEvent(), "game.events", {"timestep": timestep, "event": index})
         for timestep, _priority, index in sorted(schedule)

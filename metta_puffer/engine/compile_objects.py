@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mettagrid.config.game_value import StatValue
 from mettagrid.config.mettagrid_config import AgentConfig, GameConfig, GridObjectConfig, InventoryConfig, WallConfig
 from mettagrid.config.tag import typeTag
 
 from metta_puffer import _engine
 from metta_puffer.engine.compile_handlers import HandlerCompiler
-from metta_puffer.engine.compile_names import Names, fill
+from metta_puffer.engine.compile_names import INT32, UINT16, Names, fill, in_range
 from metta_puffer.engine.compile_rules import append
 
 TEAM_COLOURS = ("red", "blue", "green", "yellow", "purple", "orange")
-MAX_QUANTITY = 65535
 
 
 @dataclass
@@ -91,12 +89,6 @@ def lay_out_cells(game: GameConfig, agents: Sequence[AgentConfig]) -> Cells:
     return Cells(configs, renames, sources)
 
 
-def _int32(number: int, path: str) -> int:
-    if not -(2**31) <= number < 2**31:
-        raise TypeError(f"{path} = {number} does not fit 32 bits")
-    return number
-
-
 class ObjectCompiler:
     """Compiles object and agent configs of one game. `default_limit`: the first agent's, which holds for all agents."""
 
@@ -144,7 +136,6 @@ class ObjectCompiler:
                 {"value": handlers.value(entry.reward, f"{path}.rewards.{name}.reward"), "per_tick": entry.per_tick},
             )
             for name, entry in config.rewards.items()
-            if not (isinstance(entry.reward, StatValue) and entry.reward.name == "")  # pays nothing, counts nothing
         ]
         stats = [
             fill(
@@ -179,7 +170,7 @@ class ObjectCompiler:
             _engine.AoeConfig(),
             path,
             {
-                "radius": _int32(config.radius, f"{path}.radius"),
+                "radius": config.radius,
                 "is_static": config.is_static,
                 "effect_self": config.effect_self,
                 "filters": handlers.filters(config.filters, f"{path}.filters", move_only=True),
@@ -194,8 +185,8 @@ class ObjectCompiler:
             raise ValueError(f"{path}.territory: unknown territory {config.territory!r}; the game has {known}")
         fields = {
             "territory": self._names.territories[config.territory],
-            "strength": _int32(config.strength, f"{path}.strength"),
-            "decay": _int32(config.decay, f"{path}.decay"),
+            "strength": in_range(config.strength, INT32, f"{path}.strength"),
+            "decay": in_range(config.decay, INT32, f"{path}.decay"),
         }
         return fill(_engine.TerritoryControl(), path, fields)
 
@@ -215,7 +206,7 @@ class ObjectCompiler:
             if name not in limited:
                 groups.append(self._group([resource], self._default_limit, f"{path}.default_limit"))
         initial = [
-            (self._names.resource(name, f"{path}.initial"), self._quantity(amount, f"{path}.initial.{name}"))
+            (self._names.resource(name, f"{path}.initial"), in_range(amount, UINT16, f"{path}.initial.{name}"))
             for name, amount in config.initial.items()
         ]
         return fill(_engine.InventoryConfig(), path, {"groups": groups, "initial": initial})
@@ -234,7 +225,7 @@ class ObjectCompiler:
             if name not in limited and name in resources:
                 groups.append(self._group([resources[name]], config.default_limit, f"{path}.default_limit"))
         initial = [
-            (resources[name], self._quantity(amount, f"{path}.initial.{name}"))
+            (resources[name], in_range(amount, UINT16, f"{path}.initial.{name}"))
             for name, amount in config.initial.items()
             if name in resources
         ]
@@ -245,7 +236,7 @@ class ObjectCompiler:
         members: list[int],
         base: int,
         path: str,
-        maximum: int = MAX_QUANTITY,
+        maximum: int = UINT16[1],
         modifiers: dict[str, int] | None = None,
     ) -> Any:
         records = [
@@ -254,7 +245,7 @@ class ObjectCompiler:
                 path,
                 {
                     "resource": self._names.resources[name],
-                    "bonus": self._quantity(bonus, f"{path}.modifiers.{name}"),
+                    "bonus": in_range(bonus, UINT16, f"{path}.modifiers.{name}"),
                 },
             )
             for name, bonus in (modifiers or {}).items()
@@ -262,14 +253,8 @@ class ObjectCompiler:
         ]
         fields = {
             "members": members,
-            "base": self._quantity(base, f"{path}.base"),
-            "max": self._quantity(maximum, f"{path}.max"),
+            "base": in_range(base, UINT16, f"{path}.base"),
+            "max": in_range(maximum, UINT16, f"{path}.max"),
             "modifiers": records,
         }
         return fill(_engine.LimitGroup(), path, fields)
-
-    @staticmethod
-    def _quantity(amount: int, path: str) -> int:
-        if not 0 <= amount <= MAX_QUANTITY:
-            raise TypeError(f"{path} = {amount} is not in 0..{MAX_QUANTITY}")
-        return amount

@@ -6,7 +6,7 @@ from typing import Any
 from mettagrid.config.mettagrid_config import GameConfig
 
 from metta_puffer import _engine
-from metta_puffer.engine.compile_names import fill
+from metta_puffer.engine.compile_names import UINT8, UINT32, fill, in_range
 from metta_puffer.engine.compile_rules import ABSENT, RuleCompiler
 from metta_puffer.engine.errors import UnsupportedGame
 
@@ -118,20 +118,15 @@ def _check_tokens(game: GameConfig) -> None:
         raise ZeroDivisionError("game.obs.token_value_base = 1 is not a base: float division by zero")
     if base ** quantity_digits(base) <= MAX_QUANTITY:
         raise UnsupportedGame("game.obs.token_value_base", f"amounts up to {MAX_QUANTITY} do not fit base {base}")
-    _check_range("num_tokens", num_tokens, 2**32 - 1)
+    in_range(num_tokens, UINT32, "game.obs.num_tokens")
     if num_tokens > MAX_TOKENS:
         raise UnsupportedGame("game.obs.num_tokens", f"{num_tokens} is more than a window can hold: {MAX_TOKENS}")
 
 
-def _check_range(name: str, value: int, highest: int) -> None:
-    if not 0 <= value <= highest:
-        raise TypeError(f"game.obs.{name} = {value} is not in 0..{highest}")
-
-
 def _check_window(game: GameConfig) -> None:
     obs = game.obs
-    _check_range("width", obs.width, 255)
-    _check_range("height", obs.height, 255)
+    in_range(obs.width, UINT8, "game.obs.width")
+    in_range(obs.height, UINT8, "game.obs.height")
     if obs.width > MAX_WINDOW or obs.height > MAX_WINDOW:
         raise RuntimeError(f"Observation window size ({obs.width}x{obs.height}) exceeds maximum packable size")
     for name, size in (("width", obs.width), ("height", obs.height)):

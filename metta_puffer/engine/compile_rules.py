@@ -175,6 +175,8 @@ class RuleCompiler:
         return [self._new_filter(_engine.FilterKind.target_is_usable, path)]
 
     def _filter_periodic(self, config: Any, path: str) -> list[Any]:
+        if config.period == 0:
+            raise UnsupportedGame(f"{path}.period", "the published engine divides by it")
         start_on = config.period if config.start_on is None else config.start_on
         return [self._new_filter(_engine.FilterKind.periodic, path, period=config.period, start_on=start_on)]
 
@@ -287,9 +289,11 @@ class RuleCompiler:
         return self._add_value(path, _engine.ValueKind.inventory, resource=resource, **fields)
 
     def _value_StatValue(self, config: Any, path: str) -> int:
+        scope = self._scope(config.scope, path)
+        if config.name == "":
+            return self._add_value(path, _engine.ValueKind.oldest_stat, **scope)
         stats = self.names.game_stats if config.scope == Scope.GAME else self.names.agent_stats
-        stat = stats.slot(config.name)
-        return self._add_value(path, _engine.ValueKind.stat, stat=stat, **self._scope(config.scope, path))
+        return self._add_value(path, _engine.ValueKind.stat, stat=stats.slot(config.name), **scope)
 
     def _scope(self, scope: Any, path: str) -> dict[str, Any]:
         if scope not in (Scope.AGENT, Scope.GAME):

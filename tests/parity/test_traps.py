@@ -1,11 +1,13 @@
 """Where the published engine crashes or corrupts its memory, ours refuses or goes on in good order (docs/parity.md)."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from mettagrid.config.event_config import EventConfig
-from mettagrid.config.filter import query
+from mettagrid.config.filter import PeriodicFilter, query
+from mettagrid.config.game_value import StatValue
 from mettagrid.config.handler_config import AOEConfig, Handler
 from mettagrid.config.mettagrid_config import AgentConfig, GridObjectConfig, InventoryConfig
 from mettagrid.config.mutation import (
@@ -17,7 +19,9 @@ from mettagrid.config.mutation import (
     RemoveTagsWithPrefixMutation,
     ResourceDeltaMutation,
     ResourceTransferMutation,
+    SetGameValueMutation,
     SetRelativeTargetMutation,
+    SpawnObjectMutation,
     UseTargetMutation,
     updateActor,
     updateTarget,
@@ -89,10 +93,15 @@ ENDLESS = {
         env_steps=4,
     ),
 }
+NEVER = PeriodicFilter(period=1).model_copy(update={"period": 0})
 REFUSED: dict[str, tuple[Case, str]] = {
     "even width": (case(config(2, obs=observing(8, 7)), ["@.@"]), "game.obs.width"),
     "even height": (case(config(2, obs=observing(7, 4)), ["@.@"]), "game.obs.height"),
     "no width": (case(config(2, obs=observing(0, 5)), ["@.@"]), "game.obs.width"),
+    "period of zero": (
+        case(config(2, agent=AgentConfig(on_tick=Handler(filters=[NEVER]))), ["@.@"]),
+        "game.agent.on_tick.filters[0].period",
+    ),
     "radius with territory": (
         case(
             config(
@@ -153,7 +162,7 @@ def test_recursion_without_end_is_an_error(oracle: Oracle, name: str) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_corrupts_the_published_engine_is_refused(name: str) -> None:
     refused, path = REFUSED[name]
-    with pytest.raises(UnsupportedGame, match=path):
+    with pytest.raises(UnsupportedGame, match=re.escape(path)):
         open_native(refused)
 
 
@@ -162,6 +171,19 @@ def test_a_source_removed_by_its_own_area_is_gone_in_good_order(oracle: Oracle, 
     made = removal_inside_an_area(static=static)
     assert isinstance(oracle.call(play, made, "published"), Died)
     assert oracle.call(play, made, "native") == "ran"
+
+
+def test_a_period_of_zero_crashes_the_published_engine(oracle: Oracle) -> None:
+    assert isinstance(oracle.call(play, REFUSED["period of zero"][0], "published"), Died)
+
+
+def test_a_nameless_statistic_of_a_tracker_without_any_is_an_error(oracle: Oracle) -> None:
+    """The published engine reads what lies behind the end of an array, which shows only sometimes."""
+    change = SetGameValueMutation(target=TARGET, value=StatValue(name=""), delta=1)
+    spawner = AgentConfig(on_tick=Handler(mutations=[SpawnObjectMutation(object_type="agent.agent"), change]))
+    outcome = oracle.call(play, case(config(1, agent=spawner), ["..", ".@"], env_steps=2), "native")
+    assert outcome.startswith("step 1: RuntimeError: ")
+    assert "without a name" in outcome
 
 
 def overflow_then_step(progress: Progress) -> list[str]:
@@ -196,6 +218,8 @@ SECTIONS: list[tuple[str, Callable[..., None]]] = [
     ("without end", test_recursion_without_end_is_an_error),
     ("Even window sizes", test_what_corrupts_the_published_engine_is_refused),
     ("while areas are walked", test_a_source_removed_by_its_own_area_is_gone_in_good_order),
+    ("period of 0", test_a_period_of_zero_crashes_the_published_engine),
+    ("statistic without a name", test_a_nameless_statistic_of_a_tracker_without_any_is_an_error),
     ("after a token overflow", test_a_world_stands_still_after_a_token_overflow),
     ("no rectangle", test_maps_that_are_no_rectangle_are_refused),
 ]
