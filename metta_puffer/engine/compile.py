@@ -18,9 +18,19 @@ import numpy.typing as npt
 from mettagrid.config.mettagrid_config import GameConfig, MettaGridConfig
 
 from metta_puffer import _engine
-from metta_puffer.engine.compile_checks import check_written
+from metta_puffer.engine.compile_checks import check_unused, check_written
 from metta_puffer.engine.compile_handlers import ORIENTATIONS, HandlerCompiler
-from metta_puffer.engine.compile_names import INT32, UINT16, Names, agents_of, collect_names, fill, in_range
+from metta_puffer.engine.compile_names import (
+    INT32,
+    UINT16,
+    Names,
+    agents_of,
+    collect_names,
+    fill,
+    flag,
+    in_range,
+    text,
+)
 from metta_puffer.engine.compile_objects import Cells, ObjectCompiler, lay_out_cells
 from metta_puffer.engine.compile_observation import compile_observation
 from metta_puffer.engine.compile_rules import ABSENT, RuleTables
@@ -61,8 +71,12 @@ class NativeGame:
                 raise ValueError(f"map row {r} has {len(row)} cells, row 0 has {cells.shape[1]}")
         kinds = map(self._plain_cells.__getitem__, chain.from_iterable(grid))
         cells[:] = np.fromiter(kinds, np.int16, cells.size).reshape(cells.shape)
-        for r, c in np.argwhere(cells == UNSETTLED).tolist():
-            cells[r, c] = self._cell_kind(grid[r][c], used)
+        unsettled = np.argwhere(cells == UNSETTLED).tolist()
+        names = [self._member_cell(grid[r][c], used) for r, c in unsettled]
+        for (r, c), name in zip(unsettled, names, strict=True):
+            if name not in self.cells:
+                raise RuntimeError(f"Unknown object type: {name}")
+            cells[r, c] = self.cells[name]
         return cells
 
     @cached_property
@@ -71,25 +85,23 @@ class NativeGame:
         plain |= dict.fromkeys(EMPTY_CELLS, ABSENT)
         return plain
 
-    def _cell_kind(self, name: str, used: dict[str, int]) -> int:
-        if name in self.renames:
-            members = self.renames[name]
-            index = used[name]
-            if index >= len(members):
-                raise ValueError(
-                    f"the map has more {name!r} cells ({index + 1}) than the team has agents: {len(members)}"
-                )
-            used[name] = index + 1
-            name = members[index]
-        if name not in self.cells:
-            raise RuntimeError(f"Unknown object type: {name}")
-        return self.cells[name]
+    def _member_cell(self, name: str, used: dict[str, int]) -> str:
+        """The cell of a team's next agent for the team's; any other as it is."""
+        if name not in self.renames:
+            return name
+        members = self.renames[name]
+        index = used[name]
+        if index >= len(members):
+            raise ValueError(f"the map has more {name!r} cells ({index + 1}) than the team has agents: {len(members)}")
+        used[name] = index + 1
+        return members[index]
 
 
 def compile_game(config: MettaGridConfig) -> NativeGame:
     """The compiled game of a config. The errors it raises name the config path (see the module)."""
     game = config.game
     check_written(game)
+    check_unused(game)
     agents = agents_of(game)
     names = collect_names(game, agents)
     cells = lay_out_cells(game, agents)
@@ -102,7 +114,7 @@ def compile_game(config: MettaGridConfig) -> NativeGame:
         "num_agents": game.num_agents,
         "max_steps": game.max_steps,
         "episode_truncates": game.episode_truncates,
-        "resource_names": list(game.resource_names),
+        "resource_names": [text(name, "game.resource_names") for name in game.resource_names],
         "tag_names": list(names.tags),
         "vibe_names": [vibe.name for vibe in game.actions.change_vibe.vibes],
         "resource_stats": _resource_stats(game, names),
@@ -148,7 +160,7 @@ def compile_game(config: MettaGridConfig) -> NativeGame:
     return NativeGame(
         compiled=_engine.finish_game(compiled),
         num_agents=game.num_agents,
-        num_tokens=game.obs.num_tokens,
+        num_tokens=int(game.obs.num_tokens),
         token_value_base=game.obs.token_value_base,
         cells={name: kind for kind, name in enumerate(cells.configs)},
         renames=cells.renames,
@@ -206,6 +218,8 @@ def _actions(game: GameConfig, names: Names) -> list[Any]:
     """The engine's action table: noop and moves stay in it even when disabled."""
     _check_costs(game, names)
     move, change_vibe = game.actions.move, game.actions.change_vibe
+    if isinstance(move.allowed_directions, str):
+        raise TypeError(f"game.actions.move.allowed_directions = {move.allowed_directions!r} is no list")
     for i, direction in enumerate(move.allowed_directions):
         if direction not in ORIENTATIONS:
             known = ", ".join(ORIENTATIONS)
@@ -236,9 +250,11 @@ def _check_costs(game: GameConfig, names: Names) -> None:
         unknown = [resource for resource in action.consumed_resources if resource not in names.resources]
         if unknown:
             raise ValueError(f"{path}.consumed_resources: unknown resources {unknown}")
-        for field in ("consumed_resources", "required_resources"):
-            _check_amounts(getattr(action, field), UINT16, names, f"{path}.{field}")
+        _check_amounts(action.consumed_resources, UINT16, names, f"{path}.consumed_resources")
+        if action.required_resources:
+            _check_amounts(action.required_resources, UINT16, names, f"{path}.required_resources")
     attack, path = game.actions.attack, "game.actions.attack"
+    flag(attack.enabled, f"{path}.enabled")
     for field in ("defense_resources", "armor_resources", "weapon_resources"):
         _check_amounts(getattr(attack, field), UINT16, names, f"{path}.{field}")
     for field in ("actor_inv_delta", "target_inv_delta"):
@@ -266,9 +282,11 @@ def _move_handlers(game: GameConfig, handlers: HandlerCompiler) -> list[Any]:
     }
     records = []
     for handler, path in by_name.values():
+        text(handler.name or "", f"{path}.name")
+        compiled = handlers.single(handler, path)
         radii = [one.radius for one in handler.filters if one.filter_type == "max_distance"]
         fields = {
-            "handler": handlers.single(handler, path),
+            "handler": compiled,
             "range": (radii[-1] if radii else 0) or 1,
             "accepts_empty": any(one.filter_type == "target_loc_empty" for one in handler.filters),
         }
@@ -307,8 +325,9 @@ def _events(game: GameConfig, handlers: HandlerCompiler) -> dict[str, Any]:
             "filters": handlers.filters(event.filters, f"{path}.filters"),
             "mutations": handlers.mutations(event.mutations, f"{path}.mutations", in_event=True),
             "max_targets": max(ABSENT, max_targets),
-            "fallback": indices.get(event.fallback or "", ABSENT),
+            "fallback": indices.get(text(event.fallback, f"{path}.fallback"), ABSENT) if event.fallback else ABSENT,
         }
+        text(event.name, f"{path}.name")  # which names nothing
         events.append(fill(_engine.Event(), path, fields))
         priority = in_range(event.priority, INT32, f"{path}.priority")
         schedule += [(timestep, priority, indices[key]) for timestep in event.timesteps]

@@ -7,6 +7,24 @@ from mettagrid.base_config import Config
 from mettagrid.config.mettagrid_config import GameConfig
 from pydantic_core import PydanticSerializationError
 
+from metta_puffer.engine.compile_names import flag, text
+from metta_puffer.engine.errors import UnsupportedGame
+
+
+def check_unused(game: GameConfig) -> None:
+    """Fields that have no effect on a world but that the published engine converts: TypeError for those it refuses."""
+    flag(game.obs.global_obs.goal_obs, "game.obs.global_obs.goal_obs")
+    for name in ("episode_truncates", "protocol_details_obs"):
+        value = getattr(game, name)
+        if not isinstance(value, bool):  # None is missed there, or taken to be true
+            raise UnsupportedGame(f"game.{name}", f"{value!r} is neither True nor False")
+    estimates = {} if game.reward_estimates is None else game.reward_estimates
+    if not isinstance(estimates, dict):
+        raise TypeError(f"game.reward_estimates = {estimates!r} is no mapping from names to numbers")
+    for name, value in estimates.items():
+        if not isinstance(value, (int, float)):
+            raise TypeError(f"game.reward_estimates.{text(name, 'game.reward_estimates')} = {value!r} is no number")
+
 
 def check_written(game: GameConfig) -> None:
     """ValueError for a config that cannot be written out, which the published engine does first.

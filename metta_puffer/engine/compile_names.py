@@ -104,6 +104,22 @@ def in_range(number: int, bounds: tuple[int, int], path: str) -> int:
     return number
 
 
+def text(value: str, path: str) -> str:
+    """`value`. TypeError for what the published engine does not take as text, lone surrogates included."""
+    try:
+        value.encode()
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise TypeError(f"{path} = {value!r} is no text") from error
+    return value
+
+
+def flag(value: bool, path: str) -> bool:
+    """`value` as a bool. TypeError for what has no truth of its own (a text, a list), as in the published engine."""
+    if not hasattr(type(value), "__bool__"):
+        raise TypeError(f"{path} = {value!r} is neither true nor false")
+    return bool(value)
+
+
 def tag_set(tags: Iterable[int]) -> list[int]:
     """Tag ids as the four 64-bit words of a C++ TagSet."""
     words = [0, 0, 0, 0]

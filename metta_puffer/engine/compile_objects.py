@@ -1,7 +1,8 @@
 """What stands on a map: walls, objects and agents, the cells that name them, and what they hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from mettagrid.config.mettagrid_config import AgentConfig, GameConfig, GridObjectConfig, InventoryConfig, WallConfig
@@ -12,7 +13,7 @@ from metta_puffer.engine.compile_handlers import HandlerCompiler
 from metta_puffer.engine.compile_names import INT32, UINT16, Names, fill, in_range
 from metta_puffer.engine.compile_rules import append
 
-TEAM_COLOURS = ("red", "blue", "green", "yellow", "purple", "orange")
+TEAM_COLOURS = dict(enumerate(("red", "blue", "green", "yellow", "purple", "orange")))
 
 
 @dataclass
@@ -25,16 +26,16 @@ class Team:
 
     @property
     def group_name(self) -> str:
-        return TEAM_COLOURS[self.team_id] if self.team_id < len(TEAM_COLOURS) else f"group_{self.group_id}"
+        return TEAM_COLOURS.get(self.team_id, f"group_{self.group_id}")
 
     def aliases(self) -> list[str]:
         """Further cell names of the team, in the order in which they are entered."""
         names = [f"agent.team_{self.group_id}"]
         if self.team_id != self.group_id:
             names.append(f"agent.team_{self.team_id}")
-        if self.group_id < len(TEAM_COLOURS):
+        if self.group_id in TEAM_COLOURS:
             names.append(f"agent.{TEAM_COLOURS[self.group_id]}")
-        if self.team_id < len(TEAM_COLOURS) and self.team_id != self.group_id:
+        if self.team_id in TEAM_COLOURS and self.team_id != self.group_id:
             names.append(f"agent.{TEAM_COLOURS[self.team_id]}")
         if self.group_id == 0:
             names += ["agent.default", "agent.agent"]
@@ -104,14 +105,13 @@ class ObjectCompiler:
             "kind": _engine.ObjectKind.object,
             "type_name": config.name,
             "vibe": config.vibe,
-            "blocks_vision": config.blocks_vision,
             "tags": [self._names.tags[tag] for tag in [*config.tags, typeTag(config.name)]],
             "on_use": handlers.handler(config.on_use_handler, f"{path}.on_use_handler"),
-            "on_tag_remove": handlers.tag_handlers(config.on_tag_remove, f"{path}.on_tag_remove"),
-            "aoes": [self._aoe(aoe, f"{path}.aoes.{name}") for name, aoe in config.aoes.items()],
+            "on_tag_remove": handlers.tag_handlers(config.on_tag_remove or {}, f"{path}.on_tag_remove"),
+            "aoes": [self._aoe(aoe, f"{path}.aoes.{name}") for name, aoe in (config.aoes or {}).items()],
             "territory_controls": [
                 self._territory_control(control, f"{path}.territory_controls[{i}]")
-                for i, control in enumerate(config.territory_controls)
+                for i, control in enumerate(config.territory_controls or ())
             ],
         }
         if isinstance(config, AgentConfig):
@@ -121,7 +121,9 @@ class ObjectCompiler:
                 "agent": self._agent(config, team, path),
                 "inventory": self._agent_inventory(config.inventory, f"{path}.inventory"),
             }
-        elif isinstance(config, WallConfig):
+            return fill(_engine.ObjectConfig(), path, fields)  # nobody hides what is behind an agent
+        fields["blocks_vision"] = config.blocks_vision
+        if isinstance(config, WallConfig):
             fields["kind"] = _engine.ObjectKind.wall  # holds nothing at first and without limit, whatever it says
         else:
             fields["inventory"] = self._object_inventory(config.inventory, f"{path}.inventory")
@@ -237,7 +239,7 @@ class ObjectCompiler:
         base: int,
         path: str,
         maximum: int = UINT16[1],
-        modifiers: dict[str, int] | None = None,
+        modifiers: Mapping[str, int] = MappingProxyType({}),
     ) -> Any:
         records = [
             fill(
@@ -248,7 +250,7 @@ class ObjectCompiler:
                     "bonus": in_range(bonus, UINT16, f"{path}.modifiers.{name}"),
                 },
             )
-            for name, bonus in (modifiers or {}).items()
+            for name, bonus in modifiers.items()
             if name in self._names.resources
         ]
         fields = {

@@ -98,7 +98,7 @@ def compile_observation(game: GameConfig, rules: RuleCompiler) -> Any:
             "last_action_move": global_obs.last_action_move,
             "last_reward": global_obs.last_reward,
             "local_position": global_obs.local_position,
-            "territory": obs.territory,
+            "territory": bool(obs.territory),
             "radius_value": radius,
             "features": _feature_record(ids, game),
             "inventory_digits": digits,

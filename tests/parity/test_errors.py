@@ -11,7 +11,7 @@ from mettagrid.base_config import Config
 from mettagrid.config.action_config import AttackOutcome
 from mettagrid.config.event_config import EventConfig
 from mettagrid.config.filter import HandlerTarget, MaxDistanceFilter, PeriodicFilter, query
-from mettagrid.config.game_value import ConstValue
+from mettagrid.config.game_value import ConstValue, MaxGameValue
 from mettagrid.config.handler_config import AOEConfig, Handler
 from mettagrid.config.mettagrid_config import AgentConfig, GridObjectConfig, InventoryConfig, MettaGridConfig
 from mettagrid.config.mutation import (
@@ -187,6 +187,7 @@ def test_what_the_wheel_would_walk_for_hours_ends_at_the_edge_of_the_map(oracle:
 
 
 SPAN = HandlerTarget.TARGET
+ONE = ConstValue(value=1.0)
 EXTREMES: dict[str, Callable[[], Case]] = {
     "no tag with that prefix, on nobody": lambda: at_game_level(RemoveTagsWithPrefixMutation(prefix="nothing like it")),
     "modifier bonus times amount beyond 32 bits": lambda: limit(modifiers={"gold": 65535}),
@@ -237,7 +238,23 @@ EXTREMES: dict[str, Callable[[], Case]] = {
     "periodic start 0": lambda: ticking(every(start_on=0)),
     "event priorities at both ends": lambda: storm(priority=INT32_MIN),
     "event max_targets -2^31": lambda: storm(max_targets=INT32_MIN),
+    "an event whose key is empty": lambda: small(
+        config(1, tags=["ghost"], events={"": EventConfig(target_query="ghost", timesteps=[1])})
+    ),
     "event max_targets 0": lambda: storm(max_targets=0),
+    "agents that should hide what is behind them": lambda: small(
+        config(3, agent=behind(AgentConfig(), blocks_vision=True), obs=observing(9, 9)), ["@.@.@.."]
+    ),
+    "negative teams": lambda: small(
+        config(3, agents=[behind(AgentConfig(), team_id=team) for team in (-1, -1, INT32_MIN)]),
+        [["agent.team_-1", "agent.group_0", "agent.group_1"]],
+    ),
+    "the largest and the smallest of nothing": lambda: small(
+        config(1, obs=observing(obs={"max": behind(MaxGameValue(values=[ONE]), values=[]), "one": ONE}))
+    ),
+    "no areas, controls or removal handlers": lambda: small(
+        config(1, agent=behind(AgentConfig(), aoes=None, territory_controls=None, on_tag_remove=None))
+    ),
     "costs of 2^16-1": lambda: costly("move", consumed_resources={"ore": 65535}),
     "attacks at both ends": lambda: costly(
         "attack",

@@ -76,6 +76,12 @@ def more_cells_than_members() -> Case:
 
 
 @world
+def more_cells_than_members_after_an_unknown_one() -> Case:
+    """All cells of teams are counted before any other is looked at."""
+    return case(config(2), [["dragon", *["agent.agent"] * 3]], env_steps=2)
+
+
+@world
 def unequal_team_tags() -> Case:
     """Members of one team with different tags."""
     return case(config(2, agents=[AgentConfig(tags=["a"]), AgentConfig(tags=["b"])]), ROOM, env_steps=2)
