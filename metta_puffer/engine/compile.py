@@ -3,7 +3,7 @@
 The config is left unchanged. Where the published engine refuses a config this raises too: KeyError for an unknown
 resource where it raises KeyError, TypeError for numbers outside their type's range, ValueError for everything else
 (it sometimes fails an assertion or misses an attribute there). UnsupportedGame stands for what only this engine
-refuses: features it lacks, and configs on which the published engine corrupts its memory.
+refuses: features it lacks, and configs on which the published engine corrupts its memory, stops later or looks away.
 """
 
 import re
@@ -143,7 +143,7 @@ def compile_game(config: MettaGridConfig) -> NativeGame:
         ],
         "observation": compile_observation(game, handlers),
         "end_thresholds": [
-            (names.game_stats.slot(name), threshold) for name, threshold in game.end_episode_on_game_stats.items()
+            (names.game_stats.slot(name), threshold) for name, threshold in dict(game.end_episode_on_game_stats).items()
         ],
     }
     fields |= _events(game, handlers)

@@ -12,7 +12,9 @@ from metta_puffer import _engine
 from metta_puffer.engine.compile_handlers import HandlerCompiler
 from metta_puffer.engine.compile_names import INT32, UINT16, Names, fill, in_range
 from metta_puffer.engine.compile_rules import append
+from metta_puffer.engine.errors import UnsupportedGame
 
+MAX_LIMITS = 254  # of one inventory, those of single resources by default_limit included
 TEAM_COLOURS = dict(enumerate(("red", "blue", "green", "yellow", "purple", "orange")))
 
 
@@ -211,7 +213,7 @@ class ObjectCompiler:
             (self._names.resource(name, f"{path}.initial"), in_range(amount, UINT16, f"{path}.initial.{name}"))
             for name, amount in config.initial.items()
         ]
-        return fill(_engine.InventoryConfig(), path, {"groups": groups, "initial": initial})
+        return self._inventory(groups, initial, path)
 
     def _object_inventory(self, config: InventoryConfig, path: str) -> Any:
         """Only resources with an entry in `limits` or `initial` are limited; unknown names do not count."""
@@ -231,6 +233,12 @@ class ObjectCompiler:
             for name, amount in config.initial.items()
             if name in resources
         ]
+        return self._inventory(groups, initial, path)
+
+    @staticmethod
+    def _inventory(groups: list[Any], initial: list[tuple[int, int]], path: str) -> Any:
+        if len(groups) > MAX_LIMITS:
+            raise UnsupportedGame(f"{path}.limits", f"{len(groups)} limits are more than {MAX_LIMITS}")
         return fill(_engine.InventoryConfig(), path, {"groups": groups, "initial": initial})
 
     def _group(

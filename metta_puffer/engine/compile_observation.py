@@ -28,6 +28,7 @@ FIXED_FEATURES = (
     "agent_id",
 )
 TERRITORY_SIDES = ("north", "south", "east", "west")
+TERRITORY_FEATURES = {f"territory:{where}" for where in ("here", *TERRITORY_SIDES)}
 
 
 def quantity_digits(base: int) -> int:
@@ -54,6 +55,8 @@ def feature_ids(game: GameConfig) -> dict[str, int]:
         names.append("aoe_mask")
     if game.obs.global_obs.last_action_move:
         names.append("last_action_move")
+    if not game.obs.territory and TERRITORY_FEATURES & game.obs.global_obs.obs.keys():
+        raise UnsupportedGame("game.obs.global_obs.obs", f"a key of {sorted(TERRITORY_FEATURES)} turns territory on")
     if game.obs.territory:
         names += ["territory:here", *(f"territory:{side}" for side in TERRITORY_SIDES)]
     if len(names) > 256:

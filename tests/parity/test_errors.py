@@ -109,6 +109,12 @@ def costly(action: str, **fields: Any) -> Case:
     return small(made)
 
 
+def opaque_agents() -> Case:
+    made = config(3, obs=observing(9, 9))
+    made.game.agent = behind(made.game.agent, blocks_vision=True)
+    return small(made, ["@.@.@.."])
+
+
 REFUSED: dict[str, tuple[Callable[[], Case], str]] = {
     "modifier bonus -1": (lambda: limit(modifiers={"gold": -1}), "TypeError"),
     "modifier bonus 2^16": (lambda: limit(modifiers={"gold": 2**16}), "TypeError"),
@@ -242,9 +248,7 @@ EXTREMES: dict[str, Callable[[], Case]] = {
         config(1, tags=["ghost"], events={"": EventConfig(target_query="ghost", timesteps=[1])})
     ),
     "event max_targets 0": lambda: storm(max_targets=0),
-    "agents that should hide what is behind them": lambda: small(
-        config(3, agent=behind(AgentConfig(), blocks_vision=True), obs=observing(9, 9)), ["@.@.@.."]
-    ),
+    "agents that should hide what is behind them": opaque_agents,
     "negative teams": lambda: small(
         config(3, agents=[behind(AgentConfig(), team_id=team) for team in (-1, -1, INT32_MIN)]),
         [["agent.team_-1", "agent.group_0", "agent.group_1"]],
