@@ -7,7 +7,7 @@ refuses: features it lacks, and configs on which the published engine corrupts i
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -22,12 +22,10 @@ from metta_puffer.engine.compile_checks import check_unused, check_written
 from metta_puffer.engine.compile_handlers import ORIENTATIONS, HandlerCompiler
 from metta_puffer.engine.compile_names import (
     INT32,
-    UINT16,
     Names,
     agents_of,
     collect_names,
     fill,
-    flag,
     in_range,
     text,
 )
@@ -101,9 +99,9 @@ def compile_game(config: MettaGridConfig) -> NativeGame:
     """The compiled game of a config. The errors it raises name the config path (see the module)."""
     game = config.game
     check_written(game)
-    check_unused(game)
     agents = agents_of(game)
     names = collect_names(game, agents)
+    check_unused(game, names)
     cells = lay_out_cells(game, agents)
     names.cells = cells.configs
     tables = RuleTables()
@@ -216,7 +214,6 @@ def _cell_kinds(cells: Cells, names: Names) -> list[Any]:
 
 def _actions(game: GameConfig, names: Names) -> list[Any]:
     """The engine's action table: noop and moves stay in it even when disabled."""
-    _check_costs(game, names)
     move, change_vibe = game.actions.move, game.actions.change_vibe
     if isinstance(move.allowed_directions, str):
         raise TypeError(f"game.actions.move.allowed_directions = {move.allowed_directions!r} is no list")
@@ -239,39 +236,6 @@ def _actions(game: GameConfig, names: Names) -> list[Any]:
         for vibe in range(count)
     ]
     return actions
-
-
-def _check_costs(game: GameConfig, names: Names) -> None:
-    """Actions cost nothing and attacks never happen, but the published engine checks the names and numbers in them."""
-    for name in ("noop", "move", "attack", "change_vibe"):
-        action, path = getattr(game.actions, name), f"game.actions.{name}"
-        if not action.enabled:
-            continue
-        unknown = [resource for resource in action.consumed_resources if resource not in names.resources]
-        if unknown:
-            raise ValueError(f"{path}.consumed_resources: unknown resources {unknown}")
-        _check_amounts(action.consumed_resources, UINT16, names, f"{path}.consumed_resources")
-        if action.required_resources:
-            _check_amounts(action.required_resources, UINT16, names, f"{path}.required_resources")
-    attack, path = game.actions.attack, "game.actions.attack"
-    flag(attack.enabled, f"{path}.enabled")
-    for field in ("defense_resources", "armor_resources", "weapon_resources"):
-        _check_amounts(getattr(attack, field), UINT16, names, f"{path}.{field}")
-    for field in ("actor_inv_delta", "target_inv_delta"):
-        _check_amounts(getattr(attack.success, field), INT32, names, f"{path}.success.{field}")
-    for resource in attack.success.loot:
-        names.resource(resource, f"{path}.success.loot")
-    for vibe in [*attack.vibes, *attack.vibe_bonus]:
-        if vibe not in names.vibes:
-            raise ValueError(f"{path}: unknown vibe {vibe!r}")
-    for vibe, bonus in attack.vibe_bonus.items():
-        in_range(bonus, INT32, f"{path}.vibe_bonus.{vibe}")
-
-
-def _check_amounts(amounts: Mapping[str, int], bounds: tuple[int, int], names: Names, path: str) -> None:
-    for resource, amount in amounts.items():
-        names.resource(resource, path)
-        in_range(amount, bounds, f"{path}.{resource}")
 
 
 def _move_handlers(game: GameConfig, handlers: HandlerCompiler) -> list[Any]:

@@ -77,7 +77,10 @@ class RuleCompiler:
 
     def filters(self, configs: Sequence[Any], path: str, *, move_only: bool = False) -> Range:
         """All must pass. `move_only`: whether target_loc_empty and target_is_usable can be attached here."""
-        return append(self.tables.filters, self._filter_records(configs, path, move_only))
+        records: list[Any] = []
+        for i, config in enumerate(configs):
+            records += self._filter(config, f"{path}[{i}]", move_only=move_only)
+        return append(self.tables.filters, records)
 
     def blockers(self, configs: Sequence[Any], path: str) -> Range:
         """Any blocks a ray. Several resources of one filter are several blockers."""
@@ -93,19 +96,12 @@ class RuleCompiler:
             records += compiled
         return append(self.tables.filters, records)
 
-    def _filter_records(self, configs: Sequence[Any], path: str, move_only: bool) -> list[Any]:
-        records = []
-        for i, config in enumerate(configs):
-            where = f"{path}[{i}]"
-            kind = filter_type(config, where)
-            if kind in MOVE_ONLY_FILTERS and not move_only:
-                raise ValueError(f"{where}: a {kind} filter cannot stand here")
-            records += self._filter(config, where)
-        return records
-
-    def _filter(self, config: Any, path: str) -> list[Any]:
+    def _filter(self, config: Any, path: str, *, move_only: bool = False) -> list[Any]:
         """Records that must all pass. Empty for a filter on an unknown vibe, tag or resource: it counts as absent."""
-        records: list[Any] = getattr(self, f"_filter_{filter_type(config, path)}")(config, path)
+        kind = filter_type(config, path)
+        if kind in MOVE_ONLY_FILTERS and not move_only:
+            raise ValueError(f"{path}: a {kind} filter cannot stand here")
+        records: list[Any] = getattr(self, f"_filter_{kind}")(config, path)
         return records
 
     def _new_filter(self, kind: Any, path: str, **fields: Any) -> Any:
@@ -188,13 +184,13 @@ class RuleCompiler:
         return [self._new_filter(_engine.FilterKind.periodic, path, period=config.period, start_on=start_on)]
 
     def _filter_not(self, config: Any, path: str) -> list[Any]:
-        return [self._negation(self._filter_records([config.inner], f"{path}.inner", False), path)]
+        return [self._negation(self._filter(config.inner, f"{path}.inner"), path)]
 
     def _filter_or(self, config: Any, path: str) -> list[Any]:
         alternatives = []
         for i, inner in enumerate(config.inner):
             where = f"{path}.inner[{i}]"
-            records = self._filter_records([inner], where, False)
+            records = self._filter(inner, where)
             if len(records) > 1:  # several resources of one alternative must all be there
                 records = [self._negation([self._negation(records, where)], where)]
             alternatives += records
@@ -322,15 +318,14 @@ class RuleCompiler:
         return self._add_value(path, _engine.ValueKind.query_count, query=self.query(config.query, f"{path}.query"))
 
     def _value_SumGameValue(self, config: Any, path: str) -> int:
-        weights = config.weights or None  # no weights and none at all are the same
-        if not isinstance(config.weights, (list, tuple, type(None))):
+        if isinstance(config.weights, str):
             raise TypeError(f"{path}.weights = {config.weights!r} is no list of numbers")
+        weights = [] if config.weights is None else list(config.weights)
         if weights and len(weights) != len(config.values):
             given = f"{len(weights)} weights for {len(config.values)} values"
             raise UnsupportedGame(f"{path}.weights", f"{given}; the published engine stops when it reads them")
         terms = self._terms(config.values, f"{path}.values", weights)
-        weighted = weights is not None
-        return self._add_value(path, _engine.ValueKind.sum, terms=terms, logarithm=config.log, weighted=weighted)
+        return self._add_value(path, _engine.ValueKind.sum, terms=terms, logarithm=config.log, weighted=bool(weights))
 
     def _value_RatioGameValue(self, config: Any, path: str) -> int:
         return self._add_value(
@@ -348,10 +343,10 @@ class RuleCompiler:
             kind = _engine.ValueKind.sum  # the largest and the smallest of nothing are 0
         return self._add_value(path, kind, terms=self._terms(config.values, f"{path}.values"))
 
-    def _terms(self, configs: Sequence[Any], path: str, weights: Sequence[float] | None = None) -> Range:
+    def _terms(self, configs: Sequence[Any], path: str, weights: Sequence[float] = ()) -> Range:
         parts = [self.value(config, f"{path}[{i}]") for i, config in enumerate(configs)]
         records = [
-            fill(_engine.ValueTerm(), path, {"value": part, "weight": 1.0 if weights is None else weights[i]})
+            fill(_engine.ValueTerm(), path, {"value": part, "weight": weights[i] if weights else 1.0})
             for i, part in enumerate(parts)
         ]
         return append(self.tables.value_terms, records)
