@@ -7,7 +7,7 @@ refuses: features it lacks, and configs on which the published engine corrupts i
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -275,7 +275,9 @@ def _territory(config: Any, names: Names, handlers: HandlerCompiler, path: str) 
 
 def _events(game: GameConfig, handlers: HandlerCompiler) -> dict[str, Any]:
     """Events in byte order of their keys, and the order in which they fire."""
-    keys = sorted(game.events, key=lambda key: key.encode())
+    if not isinstance(game.events, Mapping):
+        raise TypeError(f"game.events = {game.events!r} is no mapping from keys to events")
+    keys = sorted(game.events, key=lambda key: text(key, "game.events").encode())
     indices = {key: index for index, key in enumerate(keys)}
     events = []
     schedule = []

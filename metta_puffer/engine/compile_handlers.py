@@ -7,7 +7,7 @@ from mettagrid.config.game_value import val
 from mettagrid.config.handler_config import AllOf, FirstMatch, Handler
 
 from metta_puffer import _engine
-from metta_puffer.engine.compile_names import Names, fill, text
+from metta_puffer.engine.compile_names import INT32, UINT32, Names, fill, in_range, text
 from metta_puffer.engine.compile_rules import ABSENT, Range, RuleCompiler, RuleTables, append, entity
 from metta_puffer.engine.errors import UnsupportedGame
 
@@ -189,9 +189,8 @@ class HandlerCompiler(RuleCompiler):
 
     def _mutation_query_inventory(self, config: Any, path: str) -> list[Any]:
         query = self.query(config.query, f"{path}.query")
-        moved = {
-            self.names.resource(name, f"{path}.transfer_stats"): stat for name, stat in config.transfer_stats.items()
-        }
+        stats = config.transfer_stats or {}
+        moved = {self.names.resource(name, f"{path}.transfer_stats"): stat for name, stat in stats.items()}
         deltas = []
         for name, delta in config.deltas.items():
             resource = self._known_resource(name, f"{path}.deltas")
@@ -247,4 +246,7 @@ class HandlerCompiler(RuleCompiler):
         if config.direction not in ORIENTATIONS:
             raise KeyError(f"{path}.direction: {config.direction!r} is not one of {', '.join(ORIENTATIONS)}")
         orientation = ORIENTATIONS[config.direction]
-        return [self._new_mutation("set_relative_target", path, orientation=orientation, distance=config.distance)]
+        # Taken as 32 bits without a sign and read as 32 bits with one: the largest lies one cell behind.
+        distance = in_range(config.distance, UINT32, f"{path}.distance")
+        distance -= 2**32 if distance > INT32[1] else 0
+        return [self._new_mutation("set_relative_target", path, orientation=orientation, distance=distance)]

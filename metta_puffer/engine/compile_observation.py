@@ -6,7 +6,7 @@ from typing import Any
 from mettagrid.config.mettagrid_config import GameConfig
 
 from metta_puffer import _engine
-from metta_puffer.engine.compile_names import UINT8, UINT32, fill, in_range
+from metta_puffer.engine.compile_names import UINT8, UINT32, fill, in_range, text
 from metta_puffer.engine.compile_rules import ABSENT, RuleCompiler
 from metta_puffer.engine.errors import UnsupportedGame
 
@@ -50,7 +50,7 @@ def feature_ids(game: GameConfig) -> dict[str, int]:
         names += [f"protocol_input:{resource}" for resource in game.resource_names]
         names += [f"protocol_output:{resource}" for resource in game.resource_names]
     for key in game.obs.global_obs.obs:
-        names += _digit_names(key, digits)
+        names += _digit_names(text(key, "game.obs.global_obs.obs"), digits)
     if game.obs.aoe_mask:
         names.append("aoe_mask")
     if game.obs.global_obs.last_action_move:

@@ -3,6 +3,7 @@
 Numbers at the ends of their types that the wheel takes are compared in lockstep like any other world.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -11,19 +12,20 @@ from mettagrid.base_config import Config
 from mettagrid.config.action_config import AttackOutcome
 from mettagrid.config.event_config import EventConfig
 from mettagrid.config.filter import HandlerTarget, MaxDistanceFilter, PeriodicFilter, query
-from mettagrid.config.game_value import ConstValue, MaxGameValue
+from mettagrid.config.game_value import ConstValue, InventoryValue, MaxGameValue
 from mettagrid.config.handler_config import AOEConfig, Handler
 from mettagrid.config.mettagrid_config import AgentConfig, GridObjectConfig, InventoryConfig, MettaGridConfig
 from mettagrid.config.mutation import (
     QueryInventoryMutation,
     RemoveTagsWithPrefixMutation,
+    SetRelativeTargetMutation,
     StatsMutation,
     updateActor,
     updateTarget,
 )
 from mettagrid.config.territory_config import TerritoryControlConfig
 
-from tests.parity.case import Case
+from tests.parity.case import Case, InventoryEdit
 from tests.parity.engines import compare_case
 from tests.parity.lockstep import Report
 from tests.parity.processes import Oracle
@@ -107,6 +109,21 @@ def costly(action: str, **fields: Any) -> Case:
     actions = made.game.actions
     setattr(actions, action, behind(getattr(actions, action), enabled=True, **fields))
     return small(made)
+
+
+def aimed(distance: int) -> Case:
+    read = StatsMutation(stat="hit", entity="target", source=InventoryValue(item="ore"))
+    aim = behind(SetRelativeTargetMutation(direction="east"), distance=distance)
+    sign = GridObjectConfig(name="sign", inventory=InventoryConfig(initial={"ore": 4}))
+    agent = AgentConfig(on_tick=Handler(mutations=[aim, log("aimed"), read]))
+    return small(config(1, objects={"sign": sign}, agent=agent), ["s@."], {"s": "sign"})
+
+
+def twice_named() -> Case:
+    """Both are shown under one feature, the last of them in the order of the hash table."""
+    both = case(config(1, resource_names=["ore", "gold", "ore"], objects={}), ["@.."], env_steps=8)
+    edits = (InventoryEdit(1, 0, {0: 3, 2: 5}), InventoryEdit(3, 0, {2: 5, 0: 3}))
+    return dataclasses.replace(both, inventory_edits=edits)
 
 
 def opaque_agents() -> Case:
@@ -259,6 +276,11 @@ EXTREMES: dict[str, Callable[[], Case]] = {
     "no areas, controls or removal handlers": lambda: small(
         config(1, agent=behind(AgentConfig(), aoes=None, territory_controls=None, on_tag_remove=None))
     ),
+    **{
+        f"aim at a distance of {distance}": lambda d=distance: aimed(d)
+        for distance in (0, 2**16, INT32_MAX, 2**31, 2**32 - 1)
+    },
+    "resources of one name": twice_named,
     "costs of 2^16-1": lambda: costly("move", consumed_resources={"ore": 65535}),
     "attacks at both ends": lambda: costly(
         "attack",

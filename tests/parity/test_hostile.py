@@ -38,6 +38,7 @@ UNUSABLE = (
     "KeyError",
     "PydanticSerializationError",
     "TypeError",
+    "ValidationError",
     "ValueError",
 )
 
