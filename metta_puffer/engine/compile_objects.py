@@ -145,7 +145,7 @@ class ObjectCompiler:
             fill(
                 _engine.InitialStat(),
                 f"{path}.initial_stats.{name}",
-                {"stat": self._names.agent_stats.slot(name), "value": value},
+                {"stat": self._names.agent_stats.slot(name), "value": float(value)},
             )
             for name, value in config.initial_stats.items()
         ]

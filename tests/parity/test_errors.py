@@ -281,6 +281,9 @@ EXTREMES: dict[str, Callable[[], Case]] = {
         for distance in (0, 2**16, INT32_MAX, 2**31, 2**32 - 1)
     },
     "resources of one name": twice_named,
+    "an initial statistic that reads as a number": lambda: small(
+        config(1, agent=behind(AgentConfig(), initial_stats={"x": "7", "y": 2}))
+    ),
     "costs of 2^16-1": lambda: costly("move", consumed_resources={"ore": 65535}),
     "attacks at both ends": lambda: costly(
         "attack",
