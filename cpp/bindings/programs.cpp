@@ -51,6 +51,7 @@ void register_enums(py::module_& m) {
   py::enum_<ValueKind>(m, "ValueKind")
       .value("inventory", ValueKind::inventory)
       .value("stat", ValueKind::stat)
+      .value("oldest_stat", ValueKind::oldest_stat)
       .value("constant", ValueKind::constant)
       .value("query_inventory", ValueKind::query_inventory)
       .value("query_count", ValueKind::query_count)

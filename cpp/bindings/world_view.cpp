@@ -2,6 +2,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "rules/inventory.hpp"
 
@@ -27,12 +28,16 @@ py::dict as_dict(const Stats& stats) {
   return result;
 }
 
+// In the order in which its tokens stand.
 py::dict inventory_of(const World& world, ObjectIndex object) {
   py::dict amounts;
-  for (std::size_t r = 0; r < world.game->num_resources(); ++r) {
-    const Quantity amount = world.amount(object, static_cast<ResourceId>(r));
-    if (amount > 0) amounts[py::int_(r)] = amount;
-  }
+  if (world.inventory_empty(object)) return amounts;
+  const auto resources = static_cast<std::uint32_t>(world.game->num_resources());
+  const auto groups = static_cast<std::uint32_t>(world.config_of(object).inventory.groups.size());
+  const std::uint16_t* first = &world.inventory_pool[world.objects[object].inventory];
+  std::vector<std::uint16_t> words(first, first + Inventory::words_needed(resources, groups));
+  const Inventory held(words.data(), resources, groups);
+  for (std::uint32_t i = 0; i < held.size(); ++i) amounts[py::int_(held.item(i))] = held.amount(held.item(i));
   return amounts;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <unordered_map>
 
 #include "game/window.hpp"
 #include "world/inventory.hpp"
@@ -39,6 +40,15 @@ void finish_inventory(InventoryConfig& inventory, std::size_t resources) {
     ordered.push_back(*entry);
   }
   inventory.initial = std::move(ordered);
+}
+
+// The published engine takes them as a hash table of strings; the order decides which is the oldest.
+void finish_initial_stats(AgentConfig& agent, const std::vector<std::string>& names) {
+  std::unordered_map<std::string, InitialStat> table;
+  table.reserve(agent.initial_stats.size());
+  for (const InitialStat& stat : agent.initial_stats) table.emplace(names.at(stat.stat), stat);
+  agent.initial_stats.clear();
+  for (const auto& [name, stat] : table) agent.initial_stats.push_back(stat);
 }
 
 void finish_observation(Game& game) {
@@ -185,8 +195,9 @@ class Validator {
     }
   }
 
-  // What update_value adds to: nothing for the inventory of an agent.
+  // What update_value adds to: nothing for the inventory of an agent, what is there for a statistic without a name.
   void changed_statistic(const Value& value) const {
+    if (value.kind == ValueKind::oldest_stat) return;
     if (value.kind == ValueKind::inventory && value.scope == Scope::agent) return;
     index(value.stat, value.scope == Scope::game ? game_.game_stat_names : game_.agent_stat_names, "value");
   }
@@ -265,7 +276,6 @@ class Validator {
       }
       for (const TerritoryControl& control : object.territory_controls) {
         index(control.territory, game_.territories, "territory_controls.territory");
-        require(control.strength > 0 && control.decay > 0, "territory_controls");
       }
       require(object.inventory.groups.size() < kNoLimitGroup, "inventory.groups");
       for (const auto& entry : object.inventory.initial) resource(entry.first, "inventory.initial");
@@ -380,6 +390,7 @@ std::shared_ptr<const Game> finish_game(Game game) {
   game.tag_words = static_cast<std::uint32_t>(std::max<std::size_t>(1, (game.num_tags() + 63) / 64));
   for (ObjectConfig& object : game.objects) {
     finish_inventory(object.inventory, game.num_resources());
+    finish_initial_stats(object.agent, game.agent_stat_names);
     std::sort(object.tags.begin(), object.tags.end());
     object.tags.erase(std::unique(object.tags.begin(), object.tags.end()), object.tags.end());
     game.any_aoe = game.any_aoe || !object.aoes.empty();

@@ -54,7 +54,7 @@ struct TagHandler {
 };
 
 struct AoeConfig {
-  std::uint32_t radius = 0;
+  std::int32_t radius = 0;  // negative: a static area covers nothing, a mobile one as far as the positive
   bool is_static = true;
   bool effect_self = false;
   Range filters;

@@ -81,7 +81,7 @@ struct Mutation {
   VibeId vibe = 0;
   std::uint8_t orientation = 0;         // set_relative_target
   std::int32_t amount = 0;              // resource_delta's delta; a transfer's amount, negative = all
-  std::uint32_t distance = 1;           // set_relative_target
+  std::int32_t distance = 1;            // set_relative_target
   std::int32_t stat = kAbsent;          // set_stat: slot in the agents' or the game's table
   ValueId value = kAbsent;              // set_game_value: what is updated; raycast_spawn: range
   ValueId source = kAbsent;             // set_stat, set_game_value: the new value or the delta
@@ -115,6 +115,7 @@ struct Query {
 enum class ValueKind : std::uint8_t {
   inventory,
   stat,
+  oldest_stat,  // the statistic that its tracker has had longest
   constant,
   query_inventory,
   query_count,

@@ -19,6 +19,11 @@ void visit(World& world, std::uint32_t row) {
 
 }  // namespace
 
+void create_coverage(World& world, std::uint32_t row) {
+  world.agent_stats.set(row, world.game->agent_stats.unique_visited, 1.0F);
+  world.agent_stats.set(row, world.game->agent_stats.max_distance, 0.0F);
+}
+
 void restart_coverage(World& world) {
   std::fill(world.visited.begin(), world.visited.end(), 0);
   std::fill(world.visited_count.begin(), world.visited_count.end(), 0);

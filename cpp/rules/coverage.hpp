@@ -5,6 +5,7 @@
 
 namespace metta {
 
+void create_coverage(World& world, std::uint32_t row);  // only the statistics: an agent has them from the start
 void restart_coverage(World& world);
 void track_coverage(World& world);
 

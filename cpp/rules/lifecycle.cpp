@@ -41,6 +41,9 @@ void fill_initial_inventory(World& world, ObjectIndex object) {
                             static_cast<float>(amount));
     }
   }
+  for (const InitialStat& stat : config.agent.initial_stats) {
+    world.agent_stats.set(world.objects[object].agent, stat.stat, stat.value);
+  }
 }
 
 std::uint32_t add_agent_row(World& world, ObjectIndex object) {

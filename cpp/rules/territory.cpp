@@ -62,7 +62,8 @@ void count_influence(World& world, const TerritorySource& source, std::int64_t s
   const std::size_t cells = world.grid.size();
   std::int64_t* scores = &state.scores[state.first_score[control.territory] + slot * cells];
   std::int16_t* owners = &state.owners[control.territory * cells];
-  const std::int64_t radius = control.strength / control.decay;
+  // Below 1 the decay shortens no radius, but a negative one still makes the score grow with the distance.
+  const std::int64_t radius = control.strength / std::max<std::int64_t>(1, control.decay);
   const std::int64_t last_row = std::min<std::int64_t>(world.height - 1, source.at.row + radius);
   const std::int64_t last_col = std::min<std::int64_t>(world.width - 1, source.at.col + radius);
   for (std::int64_t row = std::max<std::int64_t>(0, source.at.row - radius); row <= last_row; ++row) {

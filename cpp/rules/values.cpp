@@ -16,10 +16,15 @@ float read_inventory(World& world, const Value& value, const Context& context) {
   return value.scope == Scope::game ? world.game_stats.get(0, value.stat) : 0.0F;
 }
 
+std::size_t slot_of(const Value& value, const StatTable& stats, std::size_t row) {
+  return value.kind == ValueKind::oldest_stat ? stats.oldest(row) : static_cast<std::size_t>(value.stat);
+}
+
 float read_stat(World& world, const Value& value, const Context& context) {
-  if (value.scope == Scope::game) return world.game_stats.get(0, value.stat);
+  if (value.scope == Scope::game) return world.game_stats.get(0, slot_of(value, world.game_stats, 0));
   if (context.actor == kNoObject || !world.is_agent(context.actor)) return 0.0F;
-  return world.agent_stats.get(world.objects[context.actor].agent, value.stat);
+  const std::uint32_t row = world.objects[context.actor].agent;
+  return world.agent_stats.get(row, slot_of(value, world.agent_stats, row));
 }
 
 float resolve(World& world, ValueId id, const Context& context);
@@ -45,6 +50,7 @@ float resolve(World& world, ValueId id, const Context& context) {
     case ValueKind::inventory:
       return read_inventory(world, value, context);
     case ValueKind::stat:
+    case ValueKind::oldest_stat:
       return read_stat(world, value, context);
     case ValueKind::constant:
       return value.constant;
@@ -94,9 +100,10 @@ void update_value(World& world, ValueId id, float delta, ObjectIndex entity) {
       world.game_stats.add(0, value.stat, delta);
     }
   } else if (value.scope == Scope::game) {
-    world.game_stats.add(0, value.stat, delta);
+    world.game_stats.add(0, slot_of(value, world.game_stats, 0), delta);
   } else if (entity != kNoObject && world.is_agent(entity)) {
-    world.agent_stats.add(world.objects[entity].agent, value.stat, delta);
+    const std::uint32_t row = world.objects[entity].agent;
+    world.agent_stats.add(row, slot_of(value, world.agent_stats, row), delta);
   }
 }
 

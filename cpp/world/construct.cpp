@@ -68,14 +68,10 @@ void place_object(World& world, const CellKind& kind, Location at) {
   const ObjectConfig& config = world.game->objects[kind.config];
   if (config.kind == ObjectKind::agent) add_agent_row(world, object);
   fill_initial_inventory(world, object);
-  if (config.kind == ObjectKind::agent) {
-    for (const InitialStat& stat : config.agent.initial_stats) {
-      world.agent_stats.set(world.objects[object].agent, stat.stat, stat.value);
-    }
-  }
   world.game_stats.add(0, kind.count_stat, 1.0F);
   register_aoes(world, object);
   register_territory_controls(world, object);
+  if (config.kind == ObjectKind::agent) create_coverage(world, world.objects[object].agent);
 }
 
 }  // namespace

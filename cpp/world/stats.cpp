@@ -8,12 +8,14 @@ void StatTable::reset(std::size_t names, std::size_t trackers) {
   values_.assign(names_ * trackers, 0.0F);
   touched_.assign(words_ * trackers, 0);
   counts_.assign(trackers, 0);
+  oldest_.assign(trackers, 0);
 }
 
 std::size_t StatTable::add_tracker() {
   values_.resize(values_.size() + names_, 0.0F);
   touched_.resize(touched_.size() + words_, 0);
   counts_.push_back(0);
+  oldest_.push_back(0);
   return counts_.size() - 1;
 }
 
@@ -25,9 +27,17 @@ void StatTable::count_unlisted_name(std::size_t row) {
   ++counts_[row];
 }
 
-void StatTable::create(std::size_t row, std::uint64_t& word, std::uint64_t bit) {
+StatId StatTable::oldest(std::size_t row) const {
+  if (counts_[row] == 0) {
+    throw WorldError("a statistic without a name is read or changed where there is no statistic yet");
+  }
+  return oldest_[row];
+}
+
+void StatTable::create(std::size_t row, std::size_t stat) {
   count_unlisted_name(row);
-  word |= bit;
+  if (counts_[row] == 1) oldest_[row] = static_cast<StatId>(stat);
+  touched_[row * words_ + stat / 64] |= std::uint64_t{1} << (stat % 64);
 }
 
 }  // namespace metta

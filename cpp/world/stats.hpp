@@ -30,25 +30,29 @@ class StatTable {
     return (touched_[row * words_ + stat / 64] >> (stat % 64)) & 1U;
   }
   float value(std::size_t row, std::size_t stat) const { return values_[row * names_ + stat]; }
+  // The statistic that this tracker has had longest; throws when it has none.
+  StatId oldest(std::size_t row) const;
   const float* row(std::size_t row) const { return values_.data() + row * names_; }
   std::size_t row_bytes() const { return names_ * sizeof(float); }
   // Counts one more name of this tracker that has no slot here; throws at kMaxStatsPerTracker.
   void count_unlisted_name(std::size_t row);
-  std::size_t bytes() const { return values_.capacity() * 4 + touched_.capacity() * 8 + counts_.capacity() * 2; }
+  std::size_t bytes() const {
+    return values_.capacity() * 4 + touched_.capacity() * 8 + counts_.capacity() * 2 +
+           oldest_.capacity() * 2;
+  }
 
  private:
   void touch(std::size_t row, std::size_t stat) {
-    std::uint64_t& word = touched_[row * words_ + stat / 64];
-    const std::uint64_t bit = std::uint64_t{1} << (stat % 64);
-    if (!(word & bit)) [[unlikely]] create(row, word, bit);
+    if (!exists(row, stat)) [[unlikely]] create(row, stat);
   }
-  void create(std::size_t row, std::uint64_t& word, std::uint64_t bit);
+  void create(std::size_t row, std::size_t stat);
 
   std::size_t names_ = 0;
   std::size_t words_ = 0;
   std::vector<float> values_;
   std::vector<std::uint64_t> touched_;
   std::vector<std::uint16_t> counts_;  // names a tracker has
+  std::vector<StatId> oldest_;         // [trackers], where counts_ is not 0
 };
 
 }  // namespace metta

@@ -3,11 +3,11 @@
 The config is left unchanged. Where the published engine refuses a config this raises too: KeyError for an unknown
 resource where it raises KeyError, TypeError for numbers outside their type's range, ValueError for everything else
 (it sometimes fails an assertion or misses an attribute there). UnsupportedGame stands for what only this engine
-refuses: features it lacks, and configs on which the published engine corrupts its memory.
+refuses: features it lacks, and configs on which the published engine corrupts its memory, stops later or looks away.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -18,8 +18,17 @@ import numpy.typing as npt
 from mettagrid.config.mettagrid_config import GameConfig, MettaGridConfig
 
 from metta_puffer import _engine
+from metta_puffer.engine.compile_checks import check_unused, check_written
 from metta_puffer.engine.compile_handlers import ORIENTATIONS, HandlerCompiler
-from metta_puffer.engine.compile_names import Names, agents_of, collect_names, fill
+from metta_puffer.engine.compile_names import (
+    INT32,
+    Names,
+    agents_of,
+    collect_names,
+    fill,
+    in_range,
+    text,
+)
 from metta_puffer.engine.compile_objects import Cells, ObjectCompiler, lay_out_cells
 from metta_puffer.engine.compile_observation import compile_observation
 from metta_puffer.engine.compile_rules import ABSENT, RuleTables
@@ -60,8 +69,12 @@ class NativeGame:
                 raise ValueError(f"map row {r} has {len(row)} cells, row 0 has {cells.shape[1]}")
         kinds = map(self._plain_cells.__getitem__, chain.from_iterable(grid))
         cells[:] = np.fromiter(kinds, np.int16, cells.size).reshape(cells.shape)
-        for r, c in np.argwhere(cells == UNSETTLED).tolist():
-            cells[r, c] = self._cell_kind(grid[r][c], used)
+        unsettled = np.argwhere(cells == UNSETTLED).tolist()
+        names = [self._member_cell(grid[r][c], used) for r, c in unsettled]
+        for (r, c), name in zip(unsettled, names, strict=True):
+            if name not in self.cells:
+                raise RuntimeError(f"Unknown object type: {name}")
+            cells[r, c] = self.cells[name]
         return cells
 
     @cached_property
@@ -70,26 +83,25 @@ class NativeGame:
         plain |= dict.fromkeys(EMPTY_CELLS, ABSENT)
         return plain
 
-    def _cell_kind(self, name: str, used: dict[str, int]) -> int:
-        if name in self.renames:
-            members = self.renames[name]
-            index = used[name]
-            if index >= len(members):
-                raise ValueError(
-                    f"the map has more {name!r} cells ({index + 1}) than the team has agents: {len(members)}"
-                )
-            used[name] = index + 1
-            name = members[index]
-        if name not in self.cells:
-            raise RuntimeError(f"Unknown object type: {name}")
-        return self.cells[name]
+    def _member_cell(self, name: str, used: dict[str, int]) -> str:
+        """The cell of a team's next agent for the team's; any other as it is."""
+        if name not in self.renames:
+            return name
+        members = self.renames[name]
+        index = used[name]
+        if index >= len(members):
+            raise ValueError(f"the map has more {name!r} cells ({index + 1}) than the team has agents: {len(members)}")
+        used[name] = index + 1
+        return members[index]
 
 
 def compile_game(config: MettaGridConfig) -> NativeGame:
     """The compiled game of a config. The errors it raises name the config path (see the module)."""
     game = config.game
+    check_written(game)
     agents = agents_of(game)
     names = collect_names(game, agents)
+    check_unused(game, names)
     cells = lay_out_cells(game, agents)
     names.cells = cells.configs
     tables = RuleTables()
@@ -100,7 +112,7 @@ def compile_game(config: MettaGridConfig) -> NativeGame:
         "num_agents": game.num_agents,
         "max_steps": game.max_steps,
         "episode_truncates": game.episode_truncates,
-        "resource_names": list(game.resource_names),
+        "resource_names": [text(name, "game.resource_names") for name in game.resource_names],
         "tag_names": list(names.tags),
         "vibe_names": [vibe.name for vibe in game.actions.change_vibe.vibes],
         "resource_stats": _resource_stats(game, names),
@@ -129,7 +141,7 @@ def compile_game(config: MettaGridConfig) -> NativeGame:
         ],
         "observation": compile_observation(game, handlers),
         "end_thresholds": [
-            (names.game_stats.slot(name), threshold) for name, threshold in game.end_episode_on_game_stats.items()
+            (names.game_stats.slot(name), threshold) for name, threshold in dict(game.end_episode_on_game_stats).items()
         ],
     }
     fields |= _events(game, handlers)
@@ -146,7 +158,7 @@ def compile_game(config: MettaGridConfig) -> NativeGame:
     return NativeGame(
         compiled=_engine.finish_game(compiled),
         num_agents=game.num_agents,
-        num_tokens=game.obs.num_tokens,
+        num_tokens=int(game.obs.num_tokens),
         token_value_base=game.obs.token_value_base,
         cells={name: kind for kind, name in enumerate(cells.configs)},
         renames=cells.renames,
@@ -202,8 +214,9 @@ def _cell_kinds(cells: Cells, names: Names) -> list[Any]:
 
 def _actions(game: GameConfig, names: Names) -> list[Any]:
     """The engine's action table: noop and moves stay in it even when disabled."""
-    _check_action_resources(game, names)
     move, change_vibe = game.actions.move, game.actions.change_vibe
+    if isinstance(move.allowed_directions, str):
+        raise TypeError(f"game.actions.move.allowed_directions = {move.allowed_directions!r} is no list")
     for i, direction in enumerate(move.allowed_directions):
         if direction not in ORIENTATIONS:
             known = ", ".join(ORIENTATIONS)
@@ -225,33 +238,6 @@ def _actions(game: GameConfig, names: Names) -> list[Any]:
     return actions
 
 
-def _check_action_resources(game: GameConfig, names: Names) -> None:
-    """Actions cost nothing, but the published engine checks the names of their costs."""
-    actions = game.actions
-    for name, action in (
-        ("noop", actions.noop),
-        ("move", actions.move),
-        ("attack", actions.attack),
-        ("change_vibe", actions.change_vibe),
-    ):
-        if not action.enabled:
-            continue
-        unknown = [resource for resource in action.consumed_resources if resource not in names.resources]
-        if unknown:
-            raise ValueError(f"game.actions.{name}.consumed_resources: unknown resources {unknown}")
-        for resource in action.required_resources:
-            names.resource(resource, f"game.actions.{name}.required_resources")
-    attack = actions.attack
-    for field in ("defense_resources", "armor_resources", "weapon_resources"):
-        for resource in getattr(attack, field):
-            names.resource(resource, f"game.actions.attack.{field}")
-    for resource in [*attack.success.actor_inv_delta, *attack.success.target_inv_delta, *attack.success.loot]:
-        names.resource(resource, "game.actions.attack.success")
-    for vibe in [*attack.vibes, *attack.vibe_bonus]:
-        if vibe not in names.vibes:
-            raise ValueError(f"game.actions.attack: unknown vibe {vibe!r}")
-
-
 def _move_handlers(game: GameConfig, handlers: HandlerCompiler) -> list[Any]:
     """The configured chain, then relocation to an empty cell, then use of what stands there."""
     by_name = {
@@ -260,9 +246,11 @@ def _move_handlers(game: GameConfig, handlers: HandlerCompiler) -> list[Any]:
     }
     records = []
     for handler, path in by_name.values():
+        text(handler.name or "", f"{path}.name")
+        compiled = handlers.single(handler, path)
         radii = [one.radius for one in handler.filters if one.filter_type == "max_distance"]
         fields = {
-            "handler": handlers.single(handler, path),
+            "handler": compiled,
             "range": (radii[-1] if radii else 0) or 1,
             "accepts_empty": any(one.filter_type == "target_loc_empty" for one in handler.filters),
         }
@@ -287,22 +275,28 @@ def _territory(config: Any, names: Names, handlers: HandlerCompiler, path: str) 
 
 def _events(game: GameConfig, handlers: HandlerCompiler) -> dict[str, Any]:
     """Events in byte order of their keys, and the order in which they fire."""
-    keys = sorted(game.events, key=lambda key: key.encode())
+    if not isinstance(game.events, Mapping):
+        raise TypeError(f"game.events = {game.events!r} is no mapping from keys to events")
+    keys = sorted(game.events, key=lambda key: text(key, "game.events").encode())
     indices = {key: index for index, key in enumerate(keys)}
     events = []
     schedule = []
     for key in keys:
         event = game.events[key]
         path = f"game.events.{key}"
+        # Negative numbers all mean as many as there are.
+        max_targets = ABSENT if event.max_targets is None else in_range(event.max_targets, INT32, f"{path}.max_targets")
         fields = {
             "target_query": handlers.query(event.target_query, f"{path}.target_query"),
             "filters": handlers.filters(event.filters, f"{path}.filters"),
             "mutations": handlers.mutations(event.mutations, f"{path}.mutations", in_event=True),
-            "max_targets": ABSENT if event.max_targets is None else event.max_targets,
-            "fallback": indices.get(event.fallback or "", ABSENT),
+            "max_targets": max(ABSENT, max_targets),
+            "fallback": indices.get(text(event.fallback, f"{path}.fallback"), ABSENT) if event.fallback else ABSENT,
         }
+        text(event.name, f"{path}.name")  # which names nothing
         events.append(fill(_engine.Event(), path, fields))
-        schedule += [(timestep, event.priority, indices[key]) for timestep in event.timesteps]
+        priority = in_range(event.priority, INT32, f"{path}.priority")
+        schedule += [(timestep, priority, indices[key]) for timestep in event.timesteps]
     entries = [
         fill(_engine.ScheduledEvent(), "game.events", {"timestep": timestep, "event": index})
         for timestep, _priority, index in sorted(schedule)

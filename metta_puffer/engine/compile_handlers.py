@@ -7,7 +7,7 @@ from mettagrid.config.game_value import val
 from mettagrid.config.handler_config import AllOf, FirstMatch, Handler
 
 from metta_puffer import _engine
-from metta_puffer.engine.compile_names import Names, fill
+from metta_puffer.engine.compile_names import INT32, UINT32, Names, fill, in_range, text
 from metta_puffer.engine.compile_rules import ABSENT, Range, RuleCompiler, RuleTables, append, entity
 from metta_puffer.engine.errors import UnsupportedGame
 
@@ -36,6 +36,7 @@ class HandlerCompiler(RuleCompiler):
         if config is None:
             return ABSENT
         if isinstance(config, Handler):
+            text(config.name or "", f"{path}.name")
             return self.single(config, path)
         mode = _engine.HandlerMode.first_match if isinstance(config, FirstMatch) else _engine.HandlerMode.all_of
         children = [self.handler(child, f"{path}.handlers[{i}]") for i, child in enumerate(config.handlers)]
@@ -55,7 +56,7 @@ class HandlerCompiler(RuleCompiler):
         return self._add_handler(name, filters=compiled, mutations=append(self.tables.mutations, mutations))
 
     def handlers(self, configs: Mapping[str, Handler], path: str) -> list[int]:
-        return [self.single(config, f"{path}.{name}") for name, config in configs.items()]
+        return [self.single(config, f"{path}.{text(name, path)}") for name, config in configs.items()]
 
     def tag_handlers(self, configs: Mapping[str, Handler], path: str) -> list[Any]:
         """One TagHandler for every tag that a prefix of `on_tag_remove` matches."""
@@ -77,11 +78,12 @@ class HandlerCompiler(RuleCompiler):
         records: list[Any] = []
         for i, config in enumerate(configs):
             where = f"{path}[{i}]"
-            if in_event and config.mutation_type in NOT_IN_EVENTS:
-                raise ValueError(f"{where}: a {config.mutation_type} mutation cannot stand in an event")
-            compile_one = getattr(self, f"_mutation_{config.mutation_type}", None)
+            kind = getattr(config, "mutation_type", None)
+            if in_event and kind in NOT_IN_EVENTS:
+                raise ValueError(f"{where}: a {kind} mutation cannot stand in an event")
+            compile_one = getattr(self, f"_mutation_{kind}", None)
             if compile_one is None:
-                raise UnsupportedGame(where, f"unknown mutation {config.mutation_type!r}")
+                raise UnsupportedGame(where, f"unknown mutation {config!r}")
             records += compile_one(config, where)
         return append(self.tables.mutations, records)
 
@@ -140,7 +142,7 @@ class HandlerCompiler(RuleCompiler):
                 path,
                 entity=entity(config.entity, path),
                 scope=_engine.Scope.game if in_game else _engine.Scope.agent,
-                stat=stats.slot(config.stat),
+                stat=stats.slot(text(config.stat, f"{path}.stat")),
                 source=self.value(config.source, f"{path}.source"),
             )
         ]
@@ -187,9 +189,8 @@ class HandlerCompiler(RuleCompiler):
 
     def _mutation_query_inventory(self, config: Any, path: str) -> list[Any]:
         query = self.query(config.query, f"{path}.query")
-        moved = {
-            self.names.resource(name, f"{path}.transfer_stats"): stat for name, stat in config.transfer_stats.items()
-        }
+        stats = config.transfer_stats or {}
+        moved = {self.names.resource(name, f"{path}.transfer_stats"): stat for name, stat in stats.items()}
         deltas = []
         for name, delta in config.deltas.items():
             resource = self._known_resource(name, f"{path}.deltas")
@@ -224,15 +225,17 @@ class HandlerCompiler(RuleCompiler):
         return [self._new_mutation("push_object", path)]
 
     def _mutation_spawn_object(self, config: Any, path: str) -> list[Any]:
-        spawned = self.names.cells.get(config.object_type, ABSENT)
-        return [self._new_mutation("spawn_object", path, object_config=spawned)]
+        return [self._new_mutation("spawn_object", path, object_config=self._spawned(config, path))]
+
+    def _spawned(self, config: Any, path: str) -> int:
+        return self.names.cells.get(text(config.object_type, f"{path}.object_type"), ABSENT)
 
     def _mutation_raycast_spawn(self, config: Any, path: str) -> list[Any]:
         return [
             self._new_mutation(
                 "raycast_spawn",
                 path,
-                object_config=self.names.cells.get(config.object_type, ABSENT),
+                object_config=self._spawned(config, path),
                 value=self.number_or_value(config.max_range, f"{path}.max_range"),
                 directions=self.directions(config.directions, f"{path}.directions"),
                 blockers=self.blockers(config.blocker, f"{path}.blocker"),
@@ -243,4 +246,7 @@ class HandlerCompiler(RuleCompiler):
         if config.direction not in ORIENTATIONS:
             raise KeyError(f"{path}.direction: {config.direction!r} is not one of {', '.join(ORIENTATIONS)}")
         orientation = ORIENTATIONS[config.direction]
-        return [self._new_mutation("set_relative_target", path, orientation=orientation, distance=config.distance)]
+        # Taken as 32 bits without a sign and read as 32 bits with one: the largest lies one cell behind.
+        distance = in_range(config.distance, UINT32, f"{path}.distance")
+        distance -= 2**32 if distance > INT32[1] else 0
+        return [self._new_mutation("set_relative_target", path, orientation=orientation, distance=distance)]

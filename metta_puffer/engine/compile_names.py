@@ -8,6 +8,8 @@ from mettagrid.config.mettagrid_config import AgentConfig, GameConfig
 from mettagrid.config.tag import typeTag
 
 MAX_TAGS = 256
+UINT8, UINT16, UINT32 = (0, 2**8 - 1), (0, 2**16 - 1), (0, 2**32 - 1)
+INT32 = (-(2**31), 2**31 - 1)
 T = TypeVar("T")
 
 
@@ -92,6 +94,30 @@ def fill(record: T, path: str, fields: Mapping[str, Any]) -> T:
         except TypeError as error:
             raise TypeError(f"{path}: {name} = {value!r} is out of range") from error
     return record
+
+
+def in_range(number: int, bounds: tuple[int, int], path: str) -> int:
+    """`number`. TypeError, as the published engine's, for what its type there does not hold."""
+    lowest, highest = bounds
+    if not lowest <= number <= highest:
+        raise TypeError(f"{path} = {number!r} is not in {lowest}..{highest}")
+    return number
+
+
+def text(value: str, path: str) -> str:
+    """`value`. TypeError for what the published engine does not take as text, lone surrogates included."""
+    try:
+        value.encode()
+    except (AttributeError, UnicodeEncodeError) as error:
+        raise TypeError(f"{path} = {value!r} is no text") from error
+    return value
+
+
+def flag(value: bool, path: str) -> bool:
+    """`value` as a bool. TypeError for what has no truth of its own (a text, a list), as in the published engine."""
+    if not hasattr(type(value), "__bool__"):
+        raise TypeError(f"{path} = {value!r} is neither true nor false")
+    return bool(value)
 
 
 def tag_set(tags: Iterable[int]) -> list[int]:

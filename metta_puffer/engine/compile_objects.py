@@ -1,20 +1,21 @@
 """What stands on a map: walls, objects and agents, the cells that name them, and what they hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from mettagrid.config.game_value import StatValue
 from mettagrid.config.mettagrid_config import AgentConfig, GameConfig, GridObjectConfig, InventoryConfig, WallConfig
 from mettagrid.config.tag import typeTag
 
 from metta_puffer import _engine
 from metta_puffer.engine.compile_handlers import HandlerCompiler
-from metta_puffer.engine.compile_names import Names, fill
+from metta_puffer.engine.compile_names import INT32, UINT16, Names, fill, in_range
 from metta_puffer.engine.compile_rules import append
+from metta_puffer.engine.errors import UnsupportedGame
 
-TEAM_COLOURS = ("red", "blue", "green", "yellow", "purple", "orange")
-MAX_QUANTITY = 65535
+MAX_LIMITS = 254  # of one inventory, those of single resources by default_limit included
+TEAM_COLOURS = dict(enumerate(("red", "blue", "green", "yellow", "purple", "orange")))
 
 
 @dataclass
@@ -27,16 +28,16 @@ class Team:
 
     @property
     def group_name(self) -> str:
-        return TEAM_COLOURS[self.team_id] if self.team_id < len(TEAM_COLOURS) else f"group_{self.group_id}"
+        return TEAM_COLOURS.get(self.team_id, f"group_{self.group_id}")
 
     def aliases(self) -> list[str]:
         """Further cell names of the team, in the order in which they are entered."""
         names = [f"agent.team_{self.group_id}"]
         if self.team_id != self.group_id:
             names.append(f"agent.team_{self.team_id}")
-        if self.group_id < len(TEAM_COLOURS):
+        if self.group_id in TEAM_COLOURS:
             names.append(f"agent.{TEAM_COLOURS[self.group_id]}")
-        if self.team_id < len(TEAM_COLOURS) and self.team_id != self.group_id:
+        if self.team_id in TEAM_COLOURS and self.team_id != self.group_id:
             names.append(f"agent.{TEAM_COLOURS[self.team_id]}")
         if self.group_id == 0:
             names += ["agent.default", "agent.agent"]
@@ -91,12 +92,6 @@ def lay_out_cells(game: GameConfig, agents: Sequence[AgentConfig]) -> Cells:
     return Cells(configs, renames, sources)
 
 
-def _int32(number: int, path: str) -> int:
-    if not -(2**31) <= number < 2**31:
-        raise TypeError(f"{path} = {number} does not fit 32 bits")
-    return number
-
-
 class ObjectCompiler:
     """Compiles object and agent configs of one game. `default_limit`: the first agent's, which holds for all agents."""
 
@@ -112,14 +107,13 @@ class ObjectCompiler:
             "kind": _engine.ObjectKind.object,
             "type_name": config.name,
             "vibe": config.vibe,
-            "blocks_vision": config.blocks_vision,
             "tags": [self._names.tags[tag] for tag in [*config.tags, typeTag(config.name)]],
             "on_use": handlers.handler(config.on_use_handler, f"{path}.on_use_handler"),
-            "on_tag_remove": handlers.tag_handlers(config.on_tag_remove, f"{path}.on_tag_remove"),
-            "aoes": [self._aoe(aoe, f"{path}.aoes.{name}") for name, aoe in config.aoes.items()],
+            "on_tag_remove": handlers.tag_handlers(config.on_tag_remove or {}, f"{path}.on_tag_remove"),
+            "aoes": [self._aoe(aoe, f"{path}.aoes.{name}") for name, aoe in (config.aoes or {}).items()],
             "territory_controls": [
                 self._territory_control(control, f"{path}.territory_controls[{i}]")
-                for i, control in enumerate(config.territory_controls)
+                for i, control in enumerate(config.territory_controls or ())
             ],
         }
         if isinstance(config, AgentConfig):
@@ -129,7 +123,9 @@ class ObjectCompiler:
                 "agent": self._agent(config, team, path),
                 "inventory": self._agent_inventory(config.inventory, f"{path}.inventory"),
             }
-        elif isinstance(config, WallConfig):
+            return fill(_engine.ObjectConfig(), path, fields)  # nobody hides what is behind an agent
+        fields["blocks_vision"] = config.blocks_vision
+        if isinstance(config, WallConfig):
             fields["kind"] = _engine.ObjectKind.wall  # holds nothing at first and without limit, whatever it says
         else:
             fields["inventory"] = self._object_inventory(config.inventory, f"{path}.inventory")
@@ -144,13 +140,12 @@ class ObjectCompiler:
                 {"value": handlers.value(entry.reward, f"{path}.rewards.{name}.reward"), "per_tick": entry.per_tick},
             )
             for name, entry in config.rewards.items()
-            if not (isinstance(entry.reward, StatValue) and entry.reward.name == "")  # pays nothing, counts nothing
         ]
         stats = [
             fill(
                 _engine.InitialStat(),
                 f"{path}.initial_stats.{name}",
-                {"stat": self._names.agent_stats.slot(name), "value": value},
+                {"stat": self._names.agent_stats.slot(name), "value": float(value)},
             )
             for name, value in config.initial_stats.items()
         ]
@@ -179,7 +174,7 @@ class ObjectCompiler:
             _engine.AoeConfig(),
             path,
             {
-                "radius": _int32(config.radius, f"{path}.radius"),
+                "radius": config.radius,
                 "is_static": config.is_static,
                 "effect_self": config.effect_self,
                 "filters": handlers.filters(config.filters, f"{path}.filters", move_only=True),
@@ -194,8 +189,8 @@ class ObjectCompiler:
             raise ValueError(f"{path}.territory: unknown territory {config.territory!r}; the game has {known}")
         fields = {
             "territory": self._names.territories[config.territory],
-            "strength": _int32(config.strength, f"{path}.strength"),
-            "decay": _int32(config.decay, f"{path}.decay"),
+            "strength": in_range(config.strength, INT32, f"{path}.strength"),
+            "decay": in_range(config.decay, INT32, f"{path}.decay"),
         }
         return fill(_engine.TerritoryControl(), path, fields)
 
@@ -215,10 +210,10 @@ class ObjectCompiler:
             if name not in limited:
                 groups.append(self._group([resource], self._default_limit, f"{path}.default_limit"))
         initial = [
-            (self._names.resource(name, f"{path}.initial"), self._quantity(amount, f"{path}.initial.{name}"))
+            (self._names.resource(name, f"{path}.initial"), in_range(amount, UINT16, f"{path}.initial.{name}"))
             for name, amount in config.initial.items()
         ]
-        return fill(_engine.InventoryConfig(), path, {"groups": groups, "initial": initial})
+        return self._inventory(groups, initial, path)
 
     def _object_inventory(self, config: InventoryConfig, path: str) -> Any:
         """Only resources with an entry in `limits` or `initial` are limited; unknown names do not count."""
@@ -234,10 +229,16 @@ class ObjectCompiler:
             if name not in limited and name in resources:
                 groups.append(self._group([resources[name]], config.default_limit, f"{path}.default_limit"))
         initial = [
-            (resources[name], self._quantity(amount, f"{path}.initial.{name}"))
+            (resources[name], in_range(amount, UINT16, f"{path}.initial.{name}"))
             for name, amount in config.initial.items()
             if name in resources
         ]
+        return self._inventory(groups, initial, path)
+
+    @staticmethod
+    def _inventory(groups: list[Any], initial: list[tuple[int, int]], path: str) -> Any:
+        if len(groups) > MAX_LIMITS:
+            raise UnsupportedGame(f"{path}.limits", f"{len(groups)} limits are more than {MAX_LIMITS}")
         return fill(_engine.InventoryConfig(), path, {"groups": groups, "initial": initial})
 
     def _group(
@@ -245,8 +246,8 @@ class ObjectCompiler:
         members: list[int],
         base: int,
         path: str,
-        maximum: int = MAX_QUANTITY,
-        modifiers: dict[str, int] | None = None,
+        maximum: int = UINT16[1],
+        modifiers: Mapping[str, int] = MappingProxyType({}),
     ) -> Any:
         records = [
             fill(
@@ -254,22 +255,16 @@ class ObjectCompiler:
                 path,
                 {
                     "resource": self._names.resources[name],
-                    "bonus": self._quantity(bonus, f"{path}.modifiers.{name}"),
+                    "bonus": in_range(bonus, UINT16, f"{path}.modifiers.{name}"),
                 },
             )
-            for name, bonus in (modifiers or {}).items()
+            for name, bonus in modifiers.items()
             if name in self._names.resources
         ]
         fields = {
             "members": members,
-            "base": self._quantity(base, f"{path}.base"),
-            "max": self._quantity(maximum, f"{path}.max"),
+            "base": in_range(base, UINT16, f"{path}.base"),
+            "max": in_range(maximum, UINT16, f"{path}.max"),
             "modifiers": records,
         }
         return fill(_engine.LimitGroup(), path, fields)
-
-    @staticmethod
-    def _quantity(amount: int, path: str) -> int:
-        if not 0 <= amount <= MAX_QUANTITY:
-            raise TypeError(f"{path} = {amount} is not in 0..{MAX_QUANTITY}")
-        return amount

@@ -6,7 +6,7 @@ from typing import Any
 from mettagrid.config.mettagrid_config import GameConfig
 
 from metta_puffer import _engine
-from metta_puffer.engine.compile_names import fill
+from metta_puffer.engine.compile_names import UINT8, UINT32, fill, in_range, text
 from metta_puffer.engine.compile_rules import ABSENT, RuleCompiler
 from metta_puffer.engine.errors import UnsupportedGame
 
@@ -28,6 +28,7 @@ FIXED_FEATURES = (
     "agent_id",
 )
 TERRITORY_SIDES = ("north", "south", "east", "west")
+TERRITORY_FEATURES = {f"territory:{where}" for where in ("here", *TERRITORY_SIDES)}
 
 
 def quantity_digits(base: int) -> int:
@@ -49,11 +50,13 @@ def feature_ids(game: GameConfig) -> dict[str, int]:
         names += [f"protocol_input:{resource}" for resource in game.resource_names]
         names += [f"protocol_output:{resource}" for resource in game.resource_names]
     for key in game.obs.global_obs.obs:
-        names += _digit_names(key, digits)
+        names += _digit_names(text(key, "game.obs.global_obs.obs"), digits)
     if game.obs.aoe_mask:
         names.append("aoe_mask")
     if game.obs.global_obs.last_action_move:
         names.append("last_action_move")
+    if not game.obs.territory and TERRITORY_FEATURES & game.obs.global_obs.obs.keys():
+        raise UnsupportedGame("game.obs.global_obs.obs", f"a key of {sorted(TERRITORY_FEATURES)} turns territory on")
     if game.obs.territory:
         names += ["territory:here", *(f"territory:{side}" for side in TERRITORY_SIDES)]
     if len(names) > 256:
@@ -98,7 +101,7 @@ def compile_observation(game: GameConfig, rules: RuleCompiler) -> Any:
             "last_action_move": global_obs.last_action_move,
             "last_reward": global_obs.last_reward,
             "local_position": global_obs.local_position,
-            "territory": obs.territory,
+            "territory": bool(obs.territory),
             "radius_value": radius,
             "features": _feature_record(ids, game),
             "inventory_digits": digits,
@@ -116,20 +119,15 @@ def _check_tokens(game: GameConfig) -> None:
         raise ValueError(f"game.obs.token_value_base = {base} is not a base: math domain error")
     if base == 1:
         raise ZeroDivisionError("game.obs.token_value_base = 1 is not a base: float division by zero")
-    _check_range("num_tokens", num_tokens, 2**32 - 1)
+    in_range(num_tokens, UINT32, "game.obs.num_tokens")
     if num_tokens > MAX_TOKENS:
         raise UnsupportedGame("game.obs.num_tokens", f"{num_tokens} is more than a window can hold: {MAX_TOKENS}")
 
 
-def _check_range(name: str, value: int, highest: int) -> None:
-    if not 0 <= value <= highest:
-        raise TypeError(f"game.obs.{name} = {value} is not in 0..{highest}")
-
-
 def _check_window(game: GameConfig) -> None:
     obs = game.obs
-    _check_range("width", obs.width, 255)
-    _check_range("height", obs.height, 255)
+    in_range(obs.width, UINT8, "game.obs.width")
+    in_range(obs.height, UINT8, "game.obs.height")
     if obs.width > MAX_WINDOW or obs.height > MAX_WINDOW:
         raise RuntimeError(f"Observation window size ({obs.width}x{obs.height}) exceeds maximum packable size")
     for name, size in (("width", obs.width), ("height", obs.height)):

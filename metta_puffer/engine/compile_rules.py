@@ -14,7 +14,7 @@ from mettagrid.config import game_value as values
 from mettagrid.config.game_value import Scope
 
 from metta_puffer import _engine
-from metta_puffer.engine.compile_names import Names, fill, tag_set
+from metta_puffer.engine.compile_names import Names, fill, flag, tag_set, text
 from metta_puffer.engine.errors import UnsupportedGame
 
 ABSENT = -1
@@ -58,6 +58,14 @@ def entity(target: Any, path: str) -> _engine.Entity:
     return known[str(target)]
 
 
+def filter_type(config: Any, path: str) -> str:
+    """UnsupportedGame for what is no filter; the published engine passes over it."""
+    kind = getattr(config, "filter_type", None)
+    if not hasattr(RuleCompiler, f"_filter_{kind}"):
+        raise UnsupportedGame(path, f"unknown filter {config!r}")
+    return str(kind)
+
+
 class RuleCompiler:
     """Compiles into `tables`, resolving names by `names`."""
 
@@ -69,36 +77,31 @@ class RuleCompiler:
 
     def filters(self, configs: Sequence[Any], path: str, *, move_only: bool = False) -> Range:
         """All must pass. `move_only`: whether target_loc_empty and target_is_usable can be attached here."""
-        return append(self.tables.filters, self._filter_records(configs, path, move_only))
+        records: list[Any] = []
+        for i, config in enumerate(configs):
+            records += self._filter(config, f"{path}[{i}]", move_only=move_only)
+        return append(self.tables.filters, records)
 
     def blockers(self, configs: Sequence[Any], path: str) -> Range:
         """Any blocks a ray. Several resources of one filter are several blockers."""
         records = []
         for i, config in enumerate(configs):
             where = f"{path}[{i}]"
-            if config.filter_type not in BLOCKER_FILTERS:
-                raise ValueError(f"{where}: a {config.filter_type} filter cannot block a ray")
+            kind = filter_type(config, where)
+            if kind not in BLOCKER_FILTERS:
+                raise ValueError(f"{where}: a {kind} filter cannot block a ray")
             compiled = self._filter(config, where)
             if not compiled:
                 raise ValueError(f"{where}: the filter names nothing that the game has")
             records += compiled
         return append(self.tables.filters, records)
 
-    def _filter_records(self, configs: Sequence[Any], path: str, move_only: bool) -> list[Any]:
-        records = []
-        for i, config in enumerate(configs):
-            where = f"{path}[{i}]"
-            if config.filter_type in MOVE_ONLY_FILTERS and not move_only:
-                raise ValueError(f"{where}: a {config.filter_type} filter cannot stand here")
-            records += self._filter(config, where)
-        return records
-
-    def _filter(self, config: Any, path: str) -> list[Any]:
+    def _filter(self, config: Any, path: str, *, move_only: bool = False) -> list[Any]:
         """Records that must all pass. Empty for a filter on an unknown vibe, tag or resource: it counts as absent."""
-        compile_one = getattr(self, f"_filter_{config.filter_type}", None)
-        if compile_one is None:
-            raise UnsupportedGame(path, f"unknown filter {config.filter_type!r}")
-        records: list[Any] = compile_one(config, path)
+        kind = filter_type(config, path)
+        if kind in MOVE_ONLY_FILTERS and not move_only:
+            raise ValueError(f"{path}: a {kind} filter cannot stand here")
+        records: list[Any] = getattr(self, f"_filter_{kind}")(config, path)
         return records
 
     def _new_filter(self, kind: Any, path: str, **fields: Any) -> Any:
@@ -175,17 +178,19 @@ class RuleCompiler:
         return [self._new_filter(_engine.FilterKind.target_is_usable, path)]
 
     def _filter_periodic(self, config: Any, path: str) -> list[Any]:
+        if config.period == 0:
+            raise UnsupportedGame(f"{path}.period", "the published engine divides by it")
         start_on = config.period if config.start_on is None else config.start_on
         return [self._new_filter(_engine.FilterKind.periodic, path, period=config.period, start_on=start_on)]
 
     def _filter_not(self, config: Any, path: str) -> list[Any]:
-        return [self._negation(self._filter_records([config.inner], f"{path}.inner", False), path)]
+        return [self._negation(self._filter(config.inner, f"{path}.inner"), path)]
 
     def _filter_or(self, config: Any, path: str) -> list[Any]:
         alternatives = []
         for i, inner in enumerate(config.inner):
             where = f"{path}.inner[{i}]"
-            records = self._filter_records([inner], where, False)
+            records = self._filter(inner, where)
             if len(records) > 1:  # several resources of one alternative must all be there
                 records = [self._negation([self._negation(records, where)], where)]
             alternatives += records
@@ -236,8 +241,8 @@ class RuleCompiler:
             kind=_engine.QueryKind.closure,
             source=self.query(config.source, f"{path}.source"),
             candidates=self.query(config.candidates, f"{path}.candidates"),
-            edge_filters=self.filters(config.edge_filters, f"{path}.edge_filters"),
-            filters=self.filters(config.filters, f"{path}.filters"),
+            edge_filters=self.filters(config.edge_filters or (), f"{path}.edge_filters"),
+            filters=self.filters(config.filters or (), f"{path}.filters"),
             **self._order_and_limit(config, path),
         )
 
@@ -287,9 +292,14 @@ class RuleCompiler:
         return self._add_value(path, _engine.ValueKind.inventory, resource=resource, **fields)
 
     def _value_StatValue(self, config: Any, path: str) -> int:
+        scope = self._scope(config.scope, path)
+        flag(config.delta, f"{path}.delta")  # which has no effect
+        if config.name == "":
+            return self._add_value(path, _engine.ValueKind.oldest_stat, **scope)
         stats = self.names.game_stats if config.scope == Scope.GAME else self.names.agent_stats
-        stat = stats.slot(config.name)
-        return self._add_value(path, _engine.ValueKind.stat, stat=stat, **self._scope(config.scope, path))
+        return self._add_value(
+            path, _engine.ValueKind.stat, stat=stats.slot(text(config.name, f"{path}.name")), **scope
+        )
 
     def _scope(self, scope: Any, path: str) -> dict[str, Any]:
         if scope not in (Scope.AGENT, Scope.GAME):
@@ -308,9 +318,14 @@ class RuleCompiler:
         return self._add_value(path, _engine.ValueKind.query_count, query=self.query(config.query, f"{path}.query"))
 
     def _value_SumGameValue(self, config: Any, path: str) -> int:
-        terms = self._terms(config.values, f"{path}.values", config.weights)
-        weighted = config.weights is not None
-        return self._add_value(path, _engine.ValueKind.sum, terms=terms, logarithm=config.log, weighted=weighted)
+        if isinstance(config.weights, str):
+            raise TypeError(f"{path}.weights = {config.weights!r} is no list of numbers")
+        weights = [] if config.weights is None else list(config.weights)
+        if weights and len(weights) != len(config.values):
+            given = f"{len(weights)} weights for {len(config.values)} values"
+            raise UnsupportedGame(f"{path}.weights", f"{given}; the published engine stops when it reads them")
+        terms = self._terms(config.values, f"{path}.values", weights)
+        return self._add_value(path, _engine.ValueKind.sum, terms=terms, logarithm=config.log, weighted=bool(weights))
 
     def _value_RatioGameValue(self, config: Any, path: str) -> int:
         return self._add_value(
@@ -318,15 +333,20 @@ class RuleCompiler:
         )
 
     def _value_MaxGameValue(self, config: Any, path: str) -> int:
-        return self._add_value(path, _engine.ValueKind.max, terms=self._terms(config.values, f"{path}.values"))
+        return self._extremum(_engine.ValueKind.max, config, path)
 
     def _value_MinGameValue(self, config: Any, path: str) -> int:
-        return self._add_value(path, _engine.ValueKind.min, terms=self._terms(config.values, f"{path}.values"))
+        return self._extremum(_engine.ValueKind.min, config, path)
 
-    def _terms(self, configs: Sequence[Any], path: str, weights: Sequence[float] | None = None) -> Range:
+    def _extremum(self, kind: Any, config: Any, path: str) -> int:
+        if not config.values:
+            kind = _engine.ValueKind.sum  # the largest and the smallest of nothing are 0
+        return self._add_value(path, kind, terms=self._terms(config.values, f"{path}.values"))
+
+    def _terms(self, configs: Sequence[Any], path: str, weights: Sequence[float] = ()) -> Range:
         parts = [self.value(config, f"{path}[{i}]") for i, config in enumerate(configs)]
         records = [
-            fill(_engine.ValueTerm(), path, {"value": part, "weight": 1.0 if weights is None else weights[i]})
+            fill(_engine.ValueTerm(), path, {"value": part, "weight": weights[i] if weights else 1.0})
             for i, part in enumerate(parts)
         ]
         return append(self.tables.value_terms, records)

@@ -233,7 +233,7 @@ def published_record(record: dict[str, Any], game: NativeGame) -> dict[str, Any]
         "c": record["c"],
     }
     fields |= _observed_features(record, game)
-    fields["inventory"] = record["inventory"]
+    fields["inventory"] = dict(sorted(record["inventory"].items()))
     fields["inventory_capacities"] = record["inventory_capacities"]
     fields["tag_ids"] = record["tag_ids"]
     if "agent_id" in record:

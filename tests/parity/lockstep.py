@@ -18,8 +18,8 @@ from metta_puffer.engine.world import World
 from tests.parity.case import Case
 
 GRID_OBJECTS_EVERY = 64
-# Where the wheel fails an assertion or misses an attribute over an unusable config, ours is a ValueError.
-SAME_KIND = {"AssertionError": "ValueError", "AttributeError": "ValueError"}
+# Where the wheel fails an assertion, misses an attribute or cannot dump an unusable config, ours is a ValueError.
+SAME_KIND = dict.fromkeys(("AssertionError", "AttributeError", "PydanticSerializationError"), "ValueError")
 OpenWorld = Callable[[Case], World]
 Progress = Callable[[str], None]
 

@@ -38,6 +38,7 @@ UNUSABLE = (
     "KeyError",
     "PydanticSerializationError",
     "TypeError",
+    "ValidationError",
     "ValueError",
 )
 
@@ -64,12 +65,12 @@ def hunt(seeds: range, limit_seconds: float = 20.0) -> list[str]:
     for seed in seeds:
         native, published = outcomes[seed, "native"], outcomes[seed, "published"]
         if wrong := verdict(seed, native, published):
-            bad.append(f"{seed}: {'; '.join(spoil(seed)[1])}\n    {wrong}")
+            bad.append(f"{seed}: {spoil(seed)[1]}\n    {wrong}")
         elif native == published == "ran":
             both_ran.append(seed)
     for (seed,), report in map_cases(compare_spoilt, ((seed,) for seed in both_ran), WORKERS, limit_seconds):
         if isinstance(report, Died) or report.mismatch:
-            bad.append(f"{seed}: {'; '.join(spoil(seed)[1])}\n    {report}")
+            bad.append(f"{seed}: {spoil(seed)[1]}\n    {report}")
     return bad
 
 

@@ -1,11 +1,13 @@
 """Where the published engine crashes or corrupts its memory, ours refuses or goes on in good order (docs/parity.md)."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from mettagrid.config.event_config import EventConfig
-from mettagrid.config.filter import query
+from mettagrid.config.filter import PeriodicFilter, query
+from mettagrid.config.game_value import StatValue, SumGameValue, const
 from mettagrid.config.handler_config import AOEConfig, Handler
 from mettagrid.config.mettagrid_config import AgentConfig, GridObjectConfig, InventoryConfig
 from mettagrid.config.mutation import (
@@ -17,7 +19,9 @@ from mettagrid.config.mutation import (
     RemoveTagsWithPrefixMutation,
     ResourceDeltaMutation,
     ResourceTransferMutation,
+    SetGameValueMutation,
     SetRelativeTargetMutation,
+    SpawnObjectMutation,
     UseTargetMutation,
     updateActor,
     updateTarget,
@@ -60,6 +64,12 @@ def removal_inside_an_area(*, static: bool) -> Case:
     return case(config(2, objects={"well": well}), ["w.@w", "..w.", "@w.."], {"w": "well"}, env_steps=30)
 
 
+def lopsided_sum() -> Case:
+    cfg = config(1)
+    cfg.game.obs.global_obs.obs["sum"] = SumGameValue(values=[const(1)]).model_copy(update={"weights": [1.0, 2.0]})
+    return case(cfg, ["@.."])
+
+
 # What the published engine does by crashing is shown by a crash; the rest corrupts memory, which shows only sometimes.
 MISSING_ENTITY = {
     "resource_delta": game_tick(updateActor({"ore": 1})),
@@ -88,10 +98,33 @@ ENDLESS = {
         env_steps=4,
     ),
 }
+LIMITS = {f"limit{i}": {"resources": ["ore"], "base": 3} for i in range(255)}
+NEVER = PeriodicFilter(period=1).model_copy(update={"period": 0})
 REFUSED: dict[str, tuple[Case, str]] = {
     "even width": (case(config(2, obs=observing(8, 7)), ["@.@"]), "game.obs.width"),
     "even height": (case(config(2, obs=observing(7, 4)), ["@.@"]), "game.obs.height"),
     "no width": (case(config(2, obs=observing(0, 5)), ["@.@"]), "game.obs.width"),
+    "period of zero": (
+        case(config(2, agent=AgentConfig(on_tick=Handler(filters=[NEVER]))), ["@.@"]),
+        "game.agent.on_tick.filters[0].period",
+    ),
+    "weights that do not match": (lopsided_sum(), "game.obs.global_obs.obs.sum.weights"),
+    "255 limits": (
+        case(config(1, resource_names=["ore"], agent=AgentConfig(inventory=InventoryConfig(limits=LIMITS))), ["@"]),
+        "game.agent.inventory.limits",
+    ),
+    "an observed value that turns territory on": (
+        case(config(1, obs=observing(obs={"territory:here": const(1)})), ["@"]),
+        "game.obs.global_obs.obs",
+    ),
+    "no filter": (
+        case(config(1, agent=AgentConfig(on_tick=Handler().model_copy(update={"filters": [None]}))), ["@"]),
+        "game.agent.on_tick.filters[0]",
+    ),
+    "no mutation": (
+        case(config(1, agent=AgentConfig(on_tick=Handler().model_copy(update={"mutations": [None]}))), ["@"]),
+        "game.agent.on_tick.mutations[0]",
+    ),
 }
 
 
@@ -136,9 +169,9 @@ def test_recursion_without_end_is_an_error(oracle: Oracle, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_corrupts_the_published_engine_is_refused(name: str) -> None:
+def test_what_ours_alone_refuses(name: str) -> None:
     refused, path = REFUSED[name]
-    with pytest.raises(UnsupportedGame, match=path):
+    with pytest.raises(UnsupportedGame, match=re.escape(path)):
         open_native(refused)
 
 
@@ -147,6 +180,19 @@ def test_a_source_removed_by_its_own_area_is_gone_in_good_order(oracle: Oracle, 
     made = removal_inside_an_area(static=static)
     assert isinstance(oracle.call(play, made, "published"), Died)
     assert oracle.call(play, made, "native") == "ran"
+
+
+def test_a_period_of_zero_crashes_the_published_engine(oracle: Oracle) -> None:
+    assert isinstance(oracle.call(play, REFUSED["period of zero"][0], "published"), Died)
+
+
+def test_a_nameless_statistic_of_a_tracker_without_any_is_an_error(oracle: Oracle) -> None:
+    """The published engine reads what lies behind the end of an array, which shows only sometimes."""
+    change = SetGameValueMutation(target=TARGET, value=StatValue(name=""), delta=1)
+    spawner = AgentConfig(on_tick=Handler(mutations=[SpawnObjectMutation(object_type="agent.agent"), change]))
+    outcome = oracle.call(play, case(config(1, agent=spawner), ["..", ".@"], env_steps=2), "native")
+    assert outcome.startswith("step 1: RuntimeError: ")
+    assert "without a name" in outcome
 
 
 def overflow_then_step(progress: Progress) -> list[str]:
@@ -169,9 +215,15 @@ def test_a_world_stands_still_after_a_token_overflow(oracle: Oracle) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "error"), [([], ValueError), ([[]], ValueError), ([["agent.agent"], [".", "."]], ValueError)]
+    ("rows", "error"),
+    [
+        ([], ValueError),
+        ([[]], ValueError),
+        ([["agent.agent"], [".", "."]], ValueError),
+        ([["agent.agent", *["."] * 65535]], ValueError),
+    ],
 )
-def test_maps_that_are_no_rectangle_are_refused(rows: list[list[str]], error: type[Exception]) -> None:
+def test_maps_that_are_no_rectangle_or_too_large_are_refused(rows: list[list[str]], error: type[Exception]) -> None:
     with pytest.raises(error, match=r"map"):
         open_native(case(config(1), rows))
 
@@ -179,10 +231,12 @@ def test_maps_that_are_no_rectangle_are_refused(rows: list[list[str]], error: ty
 SECTIONS: list[tuple[str, Callable[..., None]]] = [
     ("missing entity", test_a_mutation_on_a_missing_entity_is_an_error),
     ("without end", test_recursion_without_end_is_an_error),
-    ("Even window sizes", test_what_corrupts_the_published_engine_is_refused),
+    ("Even window sizes", test_what_ours_alone_refuses),
     ("while areas are walked", test_a_source_removed_by_its_own_area_is_gone_in_good_order),
+    ("period of 0", test_a_period_of_zero_crashes_the_published_engine),
+    ("statistic without a name", test_a_nameless_statistic_of_a_tracker_without_any_is_an_error),
     ("after a token overflow", test_a_world_stands_still_after_a_token_overflow),
-    ("no rectangle", test_maps_that_are_no_rectangle_are_refused),
+    ("no rectangle", test_maps_that_are_no_rectangle_or_too_large_are_refused),
 ]
 
 

@@ -23,7 +23,7 @@ from mettagrid.config.mutation import (
 from mettagrid.config.query import Query
 
 from tests.parity.case import Case
-from tests.parity.zoo.base import case, config, const, log, machine, observing, world
+from tests.parity.zoo.base import case, config, const, log, machine, moving, observing, world
 
 ROOM = ["@..", "..@"]
 
@@ -73,6 +73,12 @@ def too_many_agents() -> Case:
 def more_cells_than_members() -> Case:
     """A team of two and three cells."""
     return case(config(2), ["@@@"], env_steps=2)
+
+
+@world
+def more_cells_than_members_after_an_unknown_one() -> Case:
+    """All cells of teams are counted before any other is looked at."""
+    return case(config(2), [["dragon", *["agent.agent"] * 3]], env_steps=2)
 
 
 @world
@@ -243,6 +249,14 @@ def too_many_game_stats() -> Case:
 def amount_out_of_range() -> Case:
     """An initial amount beyond 16 bits on an object, and a negative one on an agent."""
     return case(config(2, agent=AgentConfig(inventory=InventoryConfig(initial={"ore": -1}))), ROOM, env_steps=2)
+
+
+@world
+def plain_string_for_an_enumeration() -> Case:
+    """A target that was assigned as a string, even where the mutation is never used."""
+    tag = AddTagMutation(tag="x").model_copy(update={"target": "actor"})
+    handlers = [Handler(name="same", mutations=[tag]), Handler(name="same")]
+    return case(config(2, tags=["x"], actions=moving(*handlers)), ROOM, env_steps=2)
 
 
 @world

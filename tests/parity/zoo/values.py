@@ -1,5 +1,6 @@
 """Game values: each kind, each scope, nesting, float32 arithmetic; scripts that end in odd numbers."""
 
+from mettagrid.config.filter import GameValueFilter, query
 from mettagrid.config.game_value import (
     InventoryValue,
     MaxGameValue,
@@ -11,8 +12,9 @@ from mettagrid.config.game_value import (
 )
 from mettagrid.config.handler_config import Handler
 from mettagrid.config.mettagrid_config import AgentConfig, InventoryConfig
-from mettagrid.config.mutation import SetGameValueMutation, StatsMutation, updateActor
-from mettagrid.config.query import Query
+from mettagrid.config.mutation import SetGameValueMutation, SpawnObjectMutation, StatsMutation, updateActor
+from mettagrid.config.query import MaterializedQuery, Query
+from mettagrid.config.reward_config import AgentReward
 
 from tests.parity.case import Case
 from tests.parity.zoo.base import case, config, const, gauge, machine, observing, ring, world
@@ -78,6 +80,52 @@ def ratios_and_bounds() -> Case:
         "feed": FEED,
     }
     return case(config(2, agent=AGENT, objects=objects), ring(objects)[0], env_steps=160)
+
+
+@world
+def statistics_without_a_name() -> Case:
+    """The statistic '' reads and changes a tracker's oldest one, which is an initial amount or an initial statistic."""
+    nameless, games = StatValue(name=""), StatValue(name="", scope="game")
+    objects = {
+        "agent": gauge("agent", nameless),
+        "sum": gauge("sum", SumGameValue(values=[nameless, games], weights=[2, 0.5])),
+        "change": machine("change", mutations=[SetGameValueMutation(value=nameless, delta=5)]),
+        "game": machine("game", mutations=[SetGameValueMutation(value=games, delta=7)]),
+        "written": machine("written", mutations=[StatsMutation(stat="", source=const(3))]),
+        "feed": FEED,
+    }
+    paid = {
+        "named": AgentReward(reward=StatValue(name="fresh")),
+        "nameless": AgentReward(reward=nameless),
+        "inside": AgentReward(reward=SumGameValue(values=[games]), per_tick=True),
+    }
+    agents = [
+        AgentConfig(rewards=paid),
+        AgentConfig(rewards=paid, inventory=InventoryConfig(initial={"ore": 2, "gold": 3})),
+        AgentConfig(rewards=paid, initial_stats={f"stat{i}": i + 0.5 for i in range(17)}),
+        AgentConfig(rewards=paid, initial_stats={"": 4.0, "b": 5.0}),
+    ]
+    cfg = config(4, agents=agents, objects=objects, obs=observing(obs={"agent": nameless, "game": games}))
+    return case(cfg, ring(objects, 4)[0], env_steps=120)
+
+
+@world
+def statistics_from_the_start() -> Case:
+    """Coverage is counted before materialized queries are made; a spawned agent has only its initial statistics."""
+    walked = GameValueFilter(target="target", value=StatValue(name="cell.unique_visited"), min=1)
+    here = MaterializedQuery(tag="here", query=query("type:agent", [walked]))
+    spawn = SpawnObjectMutation(object_type="agent.blue")
+    read = [
+        StatsMutation(stat=f"spawned.{name}", entity="target", source=StatValue(name=name))
+        for name in ("x", "ore.amount", "cell.unique_visited", "")
+    ]
+    agents = [
+        AgentConfig(on_tick=Handler(mutations=[spawn, *read])),
+        AgentConfig(team_id=1, initial_stats={"x": 9.0}, inventory=InventoryConfig(initial={"ore": 4})),
+    ]
+    return case(
+        config(2, agents=agents, materialize_queries=[here]), [["empty", "agent.red", "agent.blue"]], env_steps=9
+    )
 
 
 @world
