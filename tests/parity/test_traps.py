@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mettagrid.config.event_config import EventConfig
 from mettagrid.config.filter import PeriodicFilter, query
-from mettagrid.config.game_value import StatValue, SumGameValue, const
+from mettagrid.config.game_value import StatValue, SumGameValue
 from mettagrid.config.handler_config import AOEConfig, Handler
 from mettagrid.config.mettagrid_config import AgentConfig, GridObjectConfig, InventoryConfig
 from mettagrid.config.mutation import (
@@ -32,7 +32,7 @@ from tests.parity.case import Case
 from tests.parity.engines import open_native, open_published
 from tests.parity.lockstep import Progress
 from tests.parity.processes import ROOT, Died, Oracle
-from tests.parity.zoo.base import case, config, observing
+from tests.parity.zoo.base import case, config, const, observing
 
 ACTOR, TARGET = EntityTarget.ACTOR, EntityTarget.TARGET
 PAGE = ROOT / "docs" / "parity.md"
