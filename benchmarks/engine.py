@@ -1,14 +1,17 @@
 """The published and the native engine side by side: `python -m benchmarks.engine [--repeats N] [--out FILE]`.
 
 Every arm of a case runs in this process in turns, so that a busy machine slows all; printed is the median of the
-repeats in agent-steps per second. Arms:
+repeats in agent-steps per second, and how many tokens an observation holds at the end. Every agent draws its own action
+in every env step: a short block of actions played again and again drives the agents into corners, where they see more.
+Arms:
 
 * puffer      upstream's MettaGridPufferEnv, one world
 * published   the wheel's C++ step alone, one world
 * native      ours through NativeBatch on one thread, one world
 * native x64  the same with 64 worlds a call
 * cores       ours with 64 worlds on all cores
-* vector      64 of upstream's MettaGridPufferEnv under PufferLib Multiprocessing, a worker a core
+* vector      64 of upstream's MettaGridPufferEnv under PufferLib Multiprocessing, a worker a core. In a case of its own
+              and gone before its counterpart begins: its workers go on spinning after a step
 * rows        copying one observation into every row of 256 MiB, by ordinary stores as an encoder makes them: the bound
               of an engine that writes every row in full
 * fill        setting the same 256 MiB to one byte, for which the C library may bypass the caches
@@ -62,6 +65,7 @@ class Arm:
     rows: int
     stepper: Stepper
     close: Callable[[], None] = lambda: None
+    observations: np.ndarray | None = None
     rates: list[float] = field(default_factory=list)  # agent-steps per second, one a repeat
 
     def measure(self, seconds: float) -> None:
@@ -123,20 +127,29 @@ def busy_game() -> MettaGridConfig:
 # ---- arms ----
 
 
-def random_actions(rows: int) -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 5, rows).astype(np.int32) for _ in range(64)]
+class RandomActions:
+    """An action for each row and env step, drawn in advance: a step reads on from a random place of a long stream."""
+
+    def __init__(self, rows: int) -> None:
+        rng = np.random.default_rng(0)
+        self._rows = rows
+        self._stream = rng.integers(0, 5, 2**20 + rows).astype(np.int32)
+        self._places = rng.integers(0, 2**20, 2**16).tolist()
+
+    def __getitem__(self, env_step: int) -> np.ndarray:
+        place = self._places[env_step % len(self._places)]
+        return self._stream[place : place + self._rows]
 
 
 def puffer_arm(config: MettaGridConfig) -> Arm:
     env = upstream_env(config, seed=1)
     env.reset()
-    return Arm(env.num_agents, partial(_run, env.step, random_actions(env.num_agents)), env.close)
+    return Arm(env.num_agents, partial(_run, env.step, RandomActions(env.num_agents)), env.close)
 
 
 def published_arm(config: MettaGridConfig) -> Arm:
     world = PublishedWorld(config, seed=1)
-    simulation, actions = world._simulation, random_actions(config.game.num_agents)
+    simulation, actions = world._simulation, RandomActions(config.game.num_agents)
 
     def step(chosen: np.ndarray) -> None:
         world._actions[:] = chosen
@@ -169,7 +182,8 @@ def native_batch(
         buffers.actions[:] = chosen
         batch.step()
 
-    return Arm(rows, partial(_run, step, random_actions(rows)), batch.close), buffers, batch
+    arm = Arm(rows, partial(_run, step, RandomActions(rows)), batch.close, buffers.observations)
+    return arm, buffers, batch
 
 
 def upstream_env(config: MettaGridConfig, buf: Any = None, seed: int = 0) -> Any:
@@ -190,7 +204,7 @@ def vector_arm(config: MettaGridConfig) -> Arm:
         num_workers=CORES,
     )
     env.reset(seed=1)
-    return Arm(env.num_agents, partial(_run, env.step, random_actions(env.num_agents)), env.close)
+    return Arm(env.num_agents, partial(_run, env.step, RandomActions(env.num_agents)), env.close)
 
 
 def turnover_arm(config: MettaGridConfig, worlds: int, num_threads: int, env_steps: int, map_pool: int) -> Arm:
@@ -212,7 +226,7 @@ def turnover_arm(config: MettaGridConfig, worlds: int, num_threads: int, env_ste
             seed = next(episodes)
             batch.set_next_episode(ended.world, seed, seed)
 
-    stepper = partial(_run, step, random_actions(arm.rows))
+    stepper = partial(_run, step, RandomActions(arm.rows))
     stepper(2 * env_steps)  # from here on there are always as many worlds at one age as at any other
     return Arm(arm.rows, stepper, arm.close)
 
@@ -243,9 +257,9 @@ def memory(config: MettaGridConfig) -> np.ndarray:
     return np.ones((MEMORY_BYTES // (config.game.obs.num_tokens * 3), config.game.obs.num_tokens, 3), dtype=np.uint8)
 
 
-def _run(step: Callable[[np.ndarray], Any], actions: list[np.ndarray], env_steps: int) -> None:
-    for index in range(env_steps):
-        step(actions[index % len(actions)])
+def _run(step: Callable[[np.ndarray], Any], actions: RandomActions, env_steps: int) -> None:
+    for env_step in range(env_steps):
+        step(actions[env_step])
 
 
 # ---- the report ----
@@ -259,22 +273,47 @@ def run_case(name: str, arms: dict[str, Arm], repeats: int, seconds: float) -> d
     finally:
         for arm in arms.values():
             arm.close()
+    return report_case(name, arms)
+
+
+def run_one_after_the_other(
+    name: str, arms: dict[str, Callable[[], Arm]], repeats: int, seconds: float
+) -> dict[str, Any]:
+    measured = {}
+    for label, make in arms.items():
+        arm = measured[label] = make()
+        try:
+            for _ in range(repeats):
+                arm.measure(seconds)
+        finally:
+            arm.close()
+    return report_case(name, measured)
+
+
+def report_case(name: str, arms: dict[str, Arm]) -> dict[str, Any]:
     medians = {label: statistics.median(arm.rates) for label, arm in arms.items()}
     judge = medians.get("puffer")
+    shown = {
+        label: float((arm.observations[:, :, 0] != 255).sum(axis=1).mean())
+        for label, arm in arms.items()
+        if arm.observations is not None
+    }
     print(name)
     for label, arm in arms.items():
         ratio = f"{medians[label] / judge:8.1f} x puffer" if judge else ""
         spread = f"{min(arm.rates):12,.0f} to {max(arm.rates):12,.0f}"
-        print(f"  {label:12s} {medians[label]:14,.0f} agent-steps/s  ({spread}) {ratio}")
+        tokens = f"{shown[label]:5.1f} tokens" if label in shown else ""
+        print(f"  {label:12s} {medians[label]:14,.0f} agent-steps/s  ({spread}) {ratio} {tokens}")
     return {
         "case": name,
         "agent_steps_per_second": medians,
+        "tokens_per_observation": shown,
         "repeats": {label: arm.rates for label, arm in arms.items()},
     }
 
 
-def compared_arms(config: MettaGridConfig, *, vector: bool) -> dict[str, Arm]:
-    arms = {
+def compared_arms(config: MettaGridConfig) -> dict[str, Arm]:
+    return {
         "puffer": puffer_arm(config),
         "published": published_arm(config),
         "native": native_arm(config, 1, 1),
@@ -283,9 +322,6 @@ def compared_arms(config: MettaGridConfig, *, vector: bool) -> dict[str, Arm]:
         "rows": rows_arm(config),
         "fill": fill_arm(config),
     }
-    if vector:
-        arms["vector"] = vector_arm(config)
-    return arms
 
 
 def main() -> None:
@@ -300,9 +336,13 @@ def main() -> None:
     cases = []
     for window, tokens in ((11, 200), (13, 500)):
         for agents in options.agents:
-            arms = compared_arms(arena(agents, window, tokens), vector=agents == 24)
+            arms = compared_arms(arena(agents, window, tokens))
             cases.append(run(f"{agents} agents, {window}x{window}, {tokens} tokens", arms))
-    cases.append(run("24 agents, 13x13, 500 tokens, rules busy", compared_arms(busy_game(), vector=False)))
+        config = arena(24, window, tokens)
+        all_cores = {"vector": partial(vector_arm, config), "cores": partial(native_arm, config, MANY, CORES)}
+        name = f"24 agents, {window}x{window}, {tokens} tokens, all cores"
+        cases.append(run_one_after_the_other(name, all_cores, options.repeats, options.seconds))
+    cases.append(run("24 agents, 13x13, 500 tokens, rules busy", compared_arms(busy_game())))
     if not options.no_scaling:
         for worlds in (1, 16, 64, 256, 1024, 4096):
             arms = {f"{n} threads": native_arm(arena(24, 11, 200), worlds, n) for n in sorted({1, CORES})}

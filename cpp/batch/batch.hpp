@@ -111,7 +111,8 @@ class Batch {
   std::size_t threads_;
   std::size_t groups_;
   Buffers buffers_;
-  std::atomic<std::size_t> untaken_{0};     // summaries and failures that nobody has taken: spares a look at every world
+  // Summaries and failures that nobody has taken: spares a look at every world.
+  std::atomic<std::size_t> untaken_{0};
   std::vector<std::unique_ptr<Job>> jobs_;  // by group
   std::vector<std::uint8_t> in_flight_;     // by group: step_async was called, wait not yet
   std::vector<std::uint8_t> asked_pages_;   // by group: use_huge_pages was called

@@ -33,7 +33,8 @@ py::dict summary_dict(const EpisodeSummary& summary, const Game& game) {
   result["env_steps"] = summary.env_steps;
   result["token_overflow"] = summary.token_overflow;
   result["early_end_set"] = summary.early_end_set;
-  result["episode_rewards"] = py::array_t<float>(static_cast<py::ssize_t>(summary.rewards.size()), summary.rewards.data());
+  const auto agents = static_cast<py::ssize_t>(summary.rewards.size());
+  result["episode_rewards"] = py::array_t<float>(agents, summary.rewards.data());
   result["agent_stat_sums"] = agent_sums;
   result["game_stats"] = game_stats;
   return result;
@@ -265,7 +266,8 @@ void register_batch(py::module_& m) {
            "Raises ValueError while the group, or any, is stepping.")
       .def("take_ended", &PyBatch::take_ended, py::arg("group") = py::none(),
            "Summaries of the episodes that ended since the last call, of one group or of all.")
-      .def("episode_stats", [](const PyBatch& self, std::size_t world) { return episode_stats(self.begun_world(world)); })
+      .def("episode_stats",
+           [](const PyBatch& self, std::size_t world) { return episode_stats(self.begun_world(world)); })
       .def("object_records",
            [](const PyBatch& self, std::size_t world) { return object_records(self.begun_world(world)); })
       .def("episode_rewards", &PyBatch::episode_rewards, py::arg("world"))

@@ -53,7 +53,8 @@ void finish_initial_stats(AgentConfig& agent, const std::vector<std::string>& na
 
 void finish_observation(Game& game) {
   ObservationConfig& observation = game.observation;
-  if (observation.width > 15 || observation.height > 15 || observation.width % 2 == 0 || observation.height % 2 == 0) {
+  if (observation.width > kMaxWindow || observation.height > kMaxWindow || observation.width % 2 == 0 ||
+      observation.height % 2 == 0) {
     throw std::invalid_argument("observation: width and height must be odd and at most 15");
   }
   if (observation.token_value_base < 2) throw std::invalid_argument("observation: token_value_base must be at least 2");

@@ -165,7 +165,8 @@ struct ObservedValue {
   std::uint8_t feature = 0;
 };
 
-// Feature ids; a feature that the game does not emit stays 0 and its flag in Observation is false.
+// Feature ids; a feature that the game does not emit stays 0 and its flag in ObservationConfig is false. The published
+// engine has ids for `aoe_mask`, `goal` and `protocol_*` too and never emits them.
 struct FeatureIds {
   std::uint8_t agent_group = 0, episode_completion = 0, last_action = 0, last_reward = 0, vibe = 0, tag = 0;
   std::uint8_t east = 0, west = 0, north = 0, south = 0, agent_id = 0, last_action_move = 0;

@@ -61,7 +61,8 @@ void write_territory_borders(const Game& game, const World& world, ObjectIndex o
     const Direction step = kBorderDirections[i];
     const int window_row = cell.row + step.row + observation.row_radius;
     const int window_col = cell.col + step.col + observation.col_radius;
-    if (window_row < 0 || window_row >= observation.height || window_col < 0 || window_col >= observation.width) continue;
+    if (window_row < 0 || window_row >= observation.height) continue;
+    if (window_col < 0 || window_col >= observation.width) continue;
     if (!((observation.tables.masks[clamp][static_cast<std::size_t>(window_row)] >> window_col) & 1U)) continue;
     if (row + step.row < 0 || row + step.row >= world.height || col + step.col < 0 || col + step.col >= world.width) {
       continue;

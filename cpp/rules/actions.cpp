@@ -8,6 +8,8 @@ namespace {
 
 enum class Stream : std::uint8_t { core, vibe };
 
+// Every handler of the game's chain until one succeeds. The last two are to walk onto an empty cell and to use what
+// stands there: _move_handlers of metta_puffer/engine/compile.py puts them there.
 bool move(World& world, ObjectIndex actor, std::uint8_t orientation) {
   const Direction direction = kOrientations[orientation];
   for (const MoveHandler& handler : world.game->move_handlers) {

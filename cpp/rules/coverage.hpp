@@ -1,4 +1,5 @@
-// Coverage: how many cells an agent has stood on, how far from its spawn it has been.
+// Coverage: how many cells an agent has stood on, how far from its spawn it has been. `cell.visited`,
+// which counts what it sees, is in observe/seen_objects.
 #pragma once
 
 #include "world/world.hpp"

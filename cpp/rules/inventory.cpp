@@ -34,7 +34,9 @@ void count_change(World& world, std::uint32_t agent, ResourceId item, std::int32
     world.agent_stats.add(agent, stats.gained, static_cast<float>(change));
   } else {
     world.agent_stats.add(agent, stats.lost, static_cast<float>(-change));
-    if (amount == 0 && item == world.game->health_resource) world.agent_stats.add(agent, world.game->agent_stats.death, 1);
+    if (amount == 0 && item == world.game->health_resource) {
+      world.agent_stats.add(agent, world.game->agent_stats.death, 1);
+    }
   }
   world.agent_stats.set(agent, stats.amount, static_cast<float>(amount));
 }

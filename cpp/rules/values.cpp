@@ -57,7 +57,9 @@ float resolve(World& world, ValueId id, const Context& context) {
     case ValueKind::query_inventory: {
       const QueryResult found(world, value.query, context);
       float total = 0.0F;
-      for (std::size_t i = 0; i < found.size(); ++i) total += static_cast<float>(world.amount(found[i], value.resource));
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        total += static_cast<float>(world.amount(found[i], value.resource));
+      }
       return total;
     }
     case ValueKind::query_count:

@@ -43,6 +43,7 @@ Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
   const auto add_all = [&add](const auto& items) { add(items.data(), items.size() * sizeof(items[0])); };
   // Few agents see little of a map, and what it will be is not known yet.
   if (shares * world->game->observation.window.size() >= world->grid.size()) {
+    add_all(world->grid);
     add_all(world->tokens.cells);
     add_all(world->occupied);
     add_all(world->seen.before);
