@@ -184,6 +184,10 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
         writer.copy_at_once(words + place.word(), place.count(), locations[rank]);
         continue;
       }
+      if (writer.room_for_two(place.count())) {
+        writer.copy_two(words + place.word(), place.count(), locations[rank]);
+        continue;
+      }
       const std::size_t cell = world.cell(at) + static_cast<std::size_t>(offsets[rank]);
       writer = write_object_with_care(game, world, cell, locations[rank], writer);
       words = world.tokens.words.data();

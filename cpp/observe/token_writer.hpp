@@ -51,6 +51,14 @@ class TokenWriter {
     store(next_, load(words) | load(location.words.data()));
     next_ += std::size_t{count} * kTokenBytes;
   }
+  // The same for at most two pieces.
+  bool room_for_two(std::uint32_t count) const {
+    return count <= 2 * kTokensPerPiece && end_ - next_ >= static_cast<std::ptrdiff_t>(2 * kPieceBytes);
+  }
+  void copy_two(const std::uint64_t* words, std::uint32_t count, const TokenPiece& location) {
+    copy_at_once(words, kTokensPerPiece, location);
+    copy_at_once(words + kWordsPerPiece, count - kTokensPerPiece, location);
+  }
   // Any number of tokens, room or not.
   void copy(const std::uint64_t* words, std::uint32_t count, const TokenPiece& location) {
     for (std::uint32_t some; count > 0; words += kWordsPerPiece, count -= some) {

@@ -62,6 +62,8 @@ void test_token_writer() {
         }
         if (writer.room_at_once(count)) {
           writer.copy_at_once(pieces[0].words.data(), count, place);
+        } else if (writer.room_for_two(count)) {
+          writer.copy_two(pieces[0].words.data(), count, place);
         } else {
           writer.copy(pieces[0].words.data(), count, place);
         }
