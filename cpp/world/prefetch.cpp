@@ -32,13 +32,9 @@ void prefetch_agents(const World& world) {
 
 Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
   if (world == nullptr || world->game == nullptr) return;
-  std::size_t lines = 0;
-  std::size_t run = 0;
   const auto add = [&](const void* data, std::size_t bytes) {
-    bytes = std::min(bytes, kMostBytes);
-    const auto* first = static_cast<const char*>(data);
-    runs_[run++] = {first, first + bytes};
-    lines += bytes / kCacheLine + 1;
+    const std::size_t lines = std::min(bytes, kMostBytes) / kCacheLine + 1;
+    runs_[num_runs_++] = {static_cast<const char*>(data), static_cast<std::uint32_t>((lines + shares - 1) / shares)};
   };
   const auto add_all = [&add](const auto& items) { add(items.data(), items.size() * sizeof(items[0])); };
   // Few agents see little of a map, and what it will be is not known yet.
@@ -54,7 +50,6 @@ Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
   add_all(world->inventory_pool);
   add_all(world->previous_rewards);
   add(world->agent_stats.row(0), world->agents.size() * world->agent_stats.row_bytes());
-  lines_a_share_ = static_cast<std::uint32_t>(lines / std::max(shares, 1U) + 1);
 }
 
 void Prefetch::next_share() {
@@ -64,13 +59,10 @@ void Prefetch::next_share() {
     ask_for(&world_->objects[object]);
     ++row_;
   }
-  std::uint32_t left = lines_a_share_;
-  for (; run_ < runs_.size(); ++run_) {
-    Lines& lines = runs_[run_];
-    for (; lines.next < lines.end; lines.next += kCacheLine) {
-      if (left-- == 0) return;
-      ask_for(lines.next);
-    }
+  for (std::size_t run = 0; run < num_runs_; ++run) {
+    Run& lines = runs_[run];
+    const char* const end = lines.next + lines.lines_a_share * kCacheLine;
+    for (; lines.next < end; lines.next += kCacheLine) ask_for(lines.next);
   }
 }
 

@@ -28,16 +28,17 @@ class Prefetch {
   void next_share();
 
  private:
-  struct Lines {
+  // Of every array the same number of lines with every share: the loops' ends are then foreseen, which a count of lines
+  // that runs over the arrays is not. A few lines behind an array's end are asked for too.
+  struct Run {
     const char* next = nullptr;
-    const char* end = nullptr;
+    std::uint32_t lines_a_share = 0;
   };
 
   const World* world_;
-  std::uint32_t lines_a_share_ = 0;
   std::uint32_t row_ = 0;
-  std::size_t run_ = 0;
-  std::array<Lines, 10> runs_;
+  std::size_t num_runs_ = 0;
+  std::array<Run, 10> runs_;
 };
 
 }  // namespace metta
