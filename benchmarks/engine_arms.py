@@ -122,8 +122,8 @@ def vector_arm(config: MettaGridConfig) -> Arm:
 
 
 def native_arm(config: MettaGridConfig, worlds: int, num_threads: int) -> Arm:
-    """Every measurement begins new episodes: one world alone would reach ages that no episode does, whose sums take longer
-    from some 100,000 env steps on (they leave the whole numbers of float32).
+    """Every measurement begins new episodes: one world alone would reach ages that no episode does. From some 100,000
+    env steps on their sums take longer, because they leave the whole numbers of float32.
     """
     buffers, batch = native_batch(config, worlds, num_threads, MAPS)
     seeds = itertools.count(1)
