@@ -22,7 +22,6 @@ constexpr int kBorder = 6;  // walls around the room, as thick as the largest wi
 constexpr int kInnerWalls = 10;
 constexpr int kChests = 30;
 constexpr std::uint32_t kEpisodeSteps = 1000;
-constexpr std::uint32_t kEpisodes = 40;  // a repeat
 
 // Cell kinds, and object configs of the same numbers. Every agent has a config of its own.
 enum Kind : CellKindId { kWall, kChest, kFirstAgent };
@@ -106,36 +105,33 @@ struct Measured {
   double tokens;       // that an observation holds
 };
 
-Measured play(const std::shared_ptr<const Game>& game, const Map& map, Rows& rows, bool encoding) {
-  std::mt19937 random(1);
-  World world;
-  std::clock_t spent = 0;
-  for (std::uint32_t episode = 0; episode < kEpisodes; ++episode) {
-    construct_world(world, game, map, episode);
-    attach_buffers(world, rows.buffers());
-    const std::clock_t start = std::clock();
-    while (world.step < kEpisodeSteps) {
-      move_everybody(world, random);
-      if (encoding) encode_observations(*game, world);
-    }
-    spent += std::clock() - start;
+Measured play(World& world, const std::shared_ptr<const Game>& game, const Map& map, Rows& rows, unsigned seed,
+              bool encoding) {
+  std::mt19937 random(seed);
+  construct_world(world, game, map, seed);
+  attach_buffers(world, rows.buffers());
+  const std::clock_t start = std::clock();
+  while (world.step < kEpisodeSteps) {
+    move_everybody(world, random);
+    if (encoding) encode_observations(*game, world);
   }
-  const double nanoseconds = 1e9 * static_cast<double>(spent) / CLOCKS_PER_SEC;
+  const double nanoseconds = 1e9 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   const double written = world.game_stats.value(0, game->game_stats.tokens_written);
-  return {nanoseconds / (kEpisodes * kEpisodeSteps * kAgents), written / ((kEpisodeSteps + 1) * kAgents)};
+  return {nanoseconds / (kEpisodeSteps * kAgents), written / ((kEpisodeSteps + 1) * kAgents)};
 }
 
 }  // namespace
 
-void print_encoder_speed(std::uint8_t window, std::uint32_t tokens, int repeats) {
+void print_encoder_speed(std::uint8_t window, std::uint32_t tokens, unsigned episodes) {
   std::mt19937 random(1);
   const std::shared_ptr<const Game> game = walkers(window, tokens);
   const Map map = room(random);
   Rows rows(tokens);
-  for (int repeat = 0; repeat < repeats; ++repeat) {
-    const Measured moves = play(game, map, rows, false);
-    const Measured both = play(game, map, rows, true);
-    std::cout << both.nanoseconds - moves.nanoseconds << " " << both.tokens << "\n";
+  World world;
+  for (unsigned episode = 0; episode < episodes; ++episode) {
+    const Measured walking = play(world, game, map, rows, episode, false);
+    const Measured both = play(world, game, map, rows, episode, true);
+    std::cout << both.nanoseconds - walking.nanoseconds << " " << both.tokens << "\n";
   }
 }
 

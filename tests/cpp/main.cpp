@@ -1,5 +1,5 @@
 // Runs the tests named on the command line, or all of them; exit status 1 when one fails. `--list` names them,
-// `--encoder WINDOW TOKENS REPEATS` measures instead.
+// `--encoder WINDOW TOKENS EPISODES` measures instead.
 #include <cstring>
 #include <exception>
 #include <iostream>
@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
   using namespace metta::tests;
   if (argc == 5 && std::strcmp(argv[1], "--encoder") == 0) {
     print_encoder_speed(static_cast<std::uint8_t>(std::stoi(argv[2])), static_cast<std::uint32_t>(std::stoul(argv[3])),
-                        std::stoi(argv[4]));
+                        static_cast<unsigned>(std::stoul(argv[4])));
     return 0;
   }
   const std::pair<const char*, void (*)()> tests[] = {

@@ -22,3 +22,11 @@ def test_engine(name: str) -> None:
     assert PROGRAM.exists(), REMEDY
     run = subprocess.run([PROGRAM, name], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_encoder_is_measured() -> None:
+    """What `python -m benchmarks.encoder` reads: nanoseconds and tokens of every episode."""
+    run = subprocess.run([PROGRAM, "--encoder", "11", "200", "3"], capture_output=True, text=True, check=True)
+    held = [float(line.split()[1]) for line in run.stdout.splitlines()]
+    assert len(held) == 3
+    assert all(3 < tokens < 200 for tokens in held), "the global tokens and what stands around"
