@@ -1,8 +1,8 @@
 // Mutations that move, place or make objects, and the one that aims the context at another cell.
+#include "game/numbers.hpp"
 #include "rules/filters.hpp"
 #include "rules/lifecycle.hpp"
 #include "rules/mutation_families.hpp"
-#include "rules/numbers.hpp"
 #include "rules/queries.hpp"
 #include "rules/values.hpp"
 

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "game/game.hpp"
-#include "rules/aoe_state.hpp"
-#include "rules/territory_state.hpp"
+#include "world/aoe_state.hpp"
 #include "world/inventory.hpp"
 #include "world/object.hpp"
 #include "world/random.hpp"
 #include "world/seen_objects.hpp"
 #include "world/stats.hpp"
+#include "world/territory_state.hpp"
 #include "world/token_cache.hpp"
 
 namespace metta {
