@@ -7,8 +7,8 @@
 #include "bindings/arrays.hpp"
 #include "bindings/compiled_game.hpp"
 #include "bindings/world_view.hpp"
+#include "episode/step.hpp"
 #include "rules/inventory.hpp"
-#include "rules/step.hpp"
 
 namespace py = pybind11;
 

@@ -3,11 +3,11 @@
 #include <vector>
 
 #include "check.hpp"
+#include "episode/construct.hpp"
 #include "game/finish.hpp"
 #include "rules/lifecycle.hpp"
 #include "rules/movement.hpp"
 #include "rules/territory.hpp"
-#include "world/construct.hpp"
 
 namespace metta::tests {
 
