@@ -8,6 +8,7 @@
 #include "bindings/compiled_game.hpp"
 #include "bindings/world_view.hpp"
 #include "episode/step.hpp"
+#include "game/hash_order.hpp"
 #include "rules/inventory.hpp"
 
 namespace py = pybind11;

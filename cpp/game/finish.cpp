@@ -5,8 +5,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "game/hash_order.hpp"
 #include "game/window.hpp"
-#include "world/inventory.hpp"
 
 namespace metta {
 
