@@ -323,7 +323,9 @@ class Validator {
         observation.height % 2 == 0) {
       throw std::invalid_argument("observation: width and height must be odd and at most 15");
     }
-    if (observation.token_value_base < 2) throw std::invalid_argument("observation: token_value_base must be at least 2");
+    if (observation.token_value_base < 2) {
+      throw std::invalid_argument("observation: token_value_base must be at least 2");
+    }
   }
 
   const Game& game_;

@@ -1,4 +1,4 @@
-// The check that no index in the tables of a compiled game points outside, and no size is one that the engine cannot run.
+// The check that no index in the tables of a compiled game points outside, and that the engine can run its sizes.
 #pragma once
 
 #include "game/game.hpp"
