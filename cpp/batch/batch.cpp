@@ -6,8 +6,7 @@
 #include <unistd.h>
 
 #include "batch/huge_pages.hpp"
-#include "observe/encoder.hpp"
-#include "rules/step.hpp"
+#include "episode/step.hpp"
 #include "world/prefetch.hpp"
 
 namespace metta {

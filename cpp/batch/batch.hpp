@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #include "batch/thread_pool.hpp"
-#include "world/construct.hpp"
+#include "episode/construct.hpp"
 #include "world/world.hpp"
 
 namespace metta {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "world/construct.hpp"
+#include "episode/construct.hpp"
 
 namespace metta::bindings {
 

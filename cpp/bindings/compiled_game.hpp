@@ -3,8 +3,8 @@
 
 #include <memory>
 
+#include "episode/construct.hpp"
 #include "game/game.hpp"
-#include "world/construct.hpp"
 
 namespace metta::bindings {
 

@@ -7,8 +7,9 @@
 #include "bindings/arrays.hpp"
 #include "bindings/compiled_game.hpp"
 #include "bindings/world_view.hpp"
+#include "episode/step.hpp"
+#include "game/hash_order.hpp"
 #include "rules/inventory.hpp"
-#include "rules/step.hpp"
 
 namespace py = pybind11;
 

@@ -2,9 +2,9 @@
 //
 // The data path in a few lines:
 //   MettaGridConfig --metta_puffer/engine/compile.py--> Game (this file: tables, no names in the hot path)
-//   Game + grid of CellKindId + seed --world/construct--> World (world/world.hpp: one episode as flat arrays)
-//   step(World): actions -> events -> on_tick -> AOE, territory -> game on_tick -> encode_observations -> rewards,
-//   each phase one file of cpp/rules; batch/ runs many Worlds on threads and starts the next episode in place.
+//   Game + grid of CellKindId + seed --episode/construct--> World (world/world.hpp: one episode as flat arrays)
+//   episode/step(World): actions -> events -> on_tick -> AOE, territory -> game on_tick -> encode_observations ->
+//   rewards, each phase one file of cpp/rules; batch/ runs many Worlds on threads and starts the next episode in place.
 // Everything a rule needs is an index into a table below; everything a rule changes lies in the World.
 #pragma once
 

@@ -7,12 +7,12 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "game/numbers.hpp"
 #include "observe/object_tokens.hpp"
 #include "observe/seen_objects.hpp"
 #include "observe/territory_tokens.hpp"
 #include "observe/token_writer.hpp"
 #include "observe/visibility.hpp"
-#include "rules/numbers.hpp"
 #include "rules/territory.hpp"
 #include "rules/values.hpp"
 #include "world/prefetch.hpp"

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <bit>
 
+#include "game/numbers.hpp"
 #include "rules/filters.hpp"
 #include "rules/inventory.hpp"
 #include "rules/mutations.hpp"
-#include "rules/numbers.hpp"
 
 namespace metta {
 

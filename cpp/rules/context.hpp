@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "rules/deferred_deltas.hpp"
+#include "world/deferred_deltas.hpp"
 #include "world/world.hpp"
 
 namespace metta {

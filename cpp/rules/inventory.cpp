@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "rules/numbers.hpp"
+#include "game/numbers.hpp"
 
 namespace metta {
 

@@ -1,8 +1,9 @@
 // Mutations that move, place or make objects, and the one that aims the context at another cell.
+#include "game/numbers.hpp"
 #include "rules/filters.hpp"
 #include "rules/lifecycle.hpp"
+#include "rules/movement.hpp"
 #include "rules/mutation_families.hpp"
-#include "rules/numbers.hpp"
 #include "rules/queries.hpp"
 #include "rules/values.hpp"
 
@@ -10,14 +11,14 @@ namespace metta {
 
 void relocate(World& world, Context& context) {
   if (context.actor != kNoObject && world.is_agent(context.actor)) {
-    world.move_object(context.actor, context.target_location);
+    move_object(world, context.actor, context.target_location);
   }
 }
 
 void swap(World& world, Context& context) {
   if (context.actor == kNoObject || context.target == kNoObject) return;
   if (!world.is_agent(context.actor) || !world.is_agent(context.target)) return;
-  world.swap_objects(context.actor, context.target);
+  swap_objects(world, context.actor, context.target);
   world.agent_stats.add(world.objects[context.actor].agent, world.game->agent_stats.swap, 1.0F);
 }
 
@@ -61,7 +62,7 @@ void push_object(World& world, Context& context) {
   const auto sign = [](int difference) { return static_cast<std::int16_t>((difference > 0) - (difference < 0)); };
   const Direction away{sign(pushed.row - pusher.row), sign(pushed.col - pusher.col)};
   const auto to = offset_location(world, pushed, away, 1);
-  if (to && world.move_object(context.target, *to)) context.mutation_failed = false;
+  if (to && move_object(world, context.target, *to)) context.mutation_failed = false;
 }
 
 void set_relative_target(World& world, const Mutation& mutation, Context& context) {
@@ -89,7 +90,7 @@ void query_place_adjacent(World& world, const Mutation& mutation, Context& conte
     for (std::uint8_t side = 0; side < 4; ++side) {  // north, south, west, east
       const auto at = offset_location(world, world.objects[anchors[i]].location, kOrientations[side], 1);
       // Its own cell is no place for it, even when a removed entity left that cell empty.
-      if (at && *at != own && world.move_object(entity, *at)) return;
+      if (at && *at != own && move_object(world, entity, *at)) return;
     }
   }
 }

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "game/numbers.hpp"
 #include "rules/filters.hpp"
-#include "rules/numbers.hpp"
 #include "rules/values.hpp"
 
 namespace metta {

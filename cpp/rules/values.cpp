@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "game/numbers.hpp"
 #include "rules/inventory.hpp"
-#include "rules/numbers.hpp"
 #include "rules/queries.hpp"
 
 namespace metta {

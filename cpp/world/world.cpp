@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "rules/territory.hpp"
-
 namespace metta {
 
 void World::put(ObjectIndex object, Location at) {
@@ -25,28 +23,6 @@ void World::clear_cell(Location at) {
   vision_blockers[word] &= ~bit;
   grid[cell(at)] = kNoObject;
   tokens.cells[cell(at)] = TokenPlace{};
-}
-
-bool World::move_object(ObjectIndex object, Location to) {
-  if (!on_grid(to) || object_at(to) != kNoObject) return false;
-  const Location from = objects[object].location;
-  const bool seen_before = object_at(from) == object && (seen.before[word_of(from)] & bit_of(from));
-  put(object, to);
-  clear_cell(from);  // second: an object that was removed and moves onto its own old cell stays off the grid
-  if (seen_before) seen.before[word_of(to)] |= bit_of(to);
-  if (game->any_territory_control) territory_source_moved(*this, object);
-  return true;
-}
-
-void World::swap_objects(ObjectIndex a, ObjectIndex b) {
-  const Location place_of_a = objects[a].location;
-  const Location place_of_b = objects[b].location;
-  put(b, place_of_a);
-  put(a, place_of_b);  // second: of two in one cell (one was removed before) this one is found there afterwards
-  if (game->any_territory_control) {
-    territory_source_moved(*this, a);
-    territory_source_moved(*this, b);
-  }
 }
 
 ObjectIndex World::add_object(ObjectConfigId config_id, Location at, bool spawned) {

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "game/game.hpp"
-#include "observe/seen_objects.hpp"
-#include "observe/token_cache.hpp"
-#include "rules/aoe_state.hpp"
-#include "rules/territory_state.hpp"
+#include "world/aoe_state.hpp"
 #include "world/inventory.hpp"
 #include "world/object.hpp"
 #include "world/random.hpp"
+#include "world/seen_objects.hpp"
 #include "world/stats.hpp"
+#include "world/territory_state.hpp"
+#include "world/token_cache.hpp"
 
 namespace metta {
 
@@ -105,9 +105,6 @@ struct World {
   static std::uint64_t bit_of(Location at) { return std::uint64_t{1} << (at.col % 64); }
   void put(ObjectIndex object, Location at);  // sets the cell and the object's location
   void clear_cell(Location at);
-  // Moves to an empty cell on the grid, territory included; false (and nothing done) when it cannot.
-  bool move_object(ObjectIndex object, Location to);
-  void swap_objects(ObjectIndex a, ObjectIndex b);
 
   // ---- objects ----
   const ObjectConfig& config_of(ObjectIndex object) const { return game->objects[objects[object].config]; }

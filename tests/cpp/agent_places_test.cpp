@@ -4,7 +4,7 @@
 #include <string>
 
 #include "check.hpp"
-#include "rules/agent_places.hpp"
+#include "world/agent_places.hpp"
 #include "world/world.hpp"
 
 namespace metta::tests {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "episode/construct.hpp"
 #include "game/finish.hpp"
 #include "observe/encoder.hpp"
-#include "world/construct.hpp"
 
 namespace metta::tests {
 

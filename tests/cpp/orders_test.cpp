@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "game/hash_order.hpp"
 #include "world/inventory.hpp"
 #include "world/random.hpp"
 

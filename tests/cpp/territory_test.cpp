@@ -3,10 +3,11 @@
 #include <vector>
 
 #include "check.hpp"
+#include "episode/construct.hpp"
 #include "game/finish.hpp"
 #include "rules/lifecycle.hpp"
+#include "rules/movement.hpp"
 #include "rules/territory.hpp"
-#include "world/construct.hpp"
 
 namespace metta::tests {
 
@@ -120,8 +121,8 @@ void test_territory() {
       const auto tag = static_cast<TagId>(draw(0, kTags - 1));
       switch (draw(0, 2)) {
         case 0:
-          world.move_object(object, {static_cast<std::uint16_t>(draw(0, map.height - 1)),
-                                     static_cast<std::uint16_t>(draw(0, map.width - 1))});
+          move_object(world, object, {static_cast<std::uint16_t>(draw(0, map.height - 1)),
+                                      static_cast<std::uint16_t>(draw(0, map.width - 1))});
           break;
         case 1:
           world.give_tag(object, tag);

@@ -12,7 +12,7 @@ import torch
 from metta_puffer import MettaPufferEnv, _engine
 from metta_puffer.engine.compile import compile_game
 from metta_puffer.games import make_game
-from tests.engine.test_native_batch import make_buffers
+from tests.engine.batches import make_buffers
 
 AGENTS = 3
 Array = npt.NDArray[Any]

@@ -12,25 +12,9 @@ from mettagrid.config.mettagrid_config import MettaGridConfig
 from mettagrid.config.mutation import EntityTarget, ResourceDeltaMutation
 
 from metta_puffer import MettaPufferEnv
-from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.native import NativeBatch
 from metta_puffer.games import make_game
-
-
-def make_buffers(config: MettaGridConfig, worlds: int) -> WorldBuffers:
-    rows = worlds * config.game.num_agents
-    return WorldBuffers(
-        observations=np.zeros((rows, config.game.obs.num_tokens, 3), dtype=np.uint8),
-        rewards=np.zeros(rows, dtype=np.float32),
-        terminals=np.zeros(rows, dtype=np.bool_),
-        truncations=np.zeros(rows, dtype=np.bool_),
-        actions=np.zeros(rows, dtype=np.int32),
-        vibe_actions=np.zeros(rows, dtype=np.int32),
-    )
-
-
-def copies(buffers: WorldBuffers) -> list[npt.NDArray[Any]]:
-    return [array.copy() for array in (buffers.observations, buffers.rewards, buffers.terminals, buffers.truncations)]
+from tests.engine.batches import copies, make_buffers
 
 
 @pytest.mark.parametrize(

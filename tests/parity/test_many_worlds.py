@@ -18,7 +18,7 @@ from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.compile import compile_game
 from metta_puffer.engine.maps import build_grid
 from metta_puffer.engine.published import PublishedGame, end_on_game_stats
-from tests.engine.test_native_batch import make_buffers
+from tests.engine.batches import make_buffers
 from tests.parity.case import Case
 from tests.parity.hostile import spoil
 from tests.parity.lockstep import Progress, attempt

@@ -1,4 +1,4 @@
-#include "rules/step.hpp"
+#include "episode/step.hpp"
 
 #include <algorithm>
 #include <numeric>

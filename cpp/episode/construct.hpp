@@ -1,7 +1,9 @@
 // The beginning of an episode: objects from the map, materialized queries, first observations.
 #pragma once
 
-#include <span>
+#include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "world/world.hpp"
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "game/numbers.hpp"
 #include "game/types.hpp"
-#include "rules/numbers.hpp"
 
 namespace metta {
 

@@ -9,7 +9,6 @@
 
 #include "game/observation_tables.hpp"
 #include "game/types.hpp"
-#include "observe/token_writer.hpp"
 
 namespace metta {
 

@@ -1,4 +1,4 @@
-#include "rules/agent_places.hpp"
+#include "world/agent_places.hpp"
 
 #include <algorithm>
 #include <array>

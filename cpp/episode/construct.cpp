@@ -1,4 +1,4 @@
-#include "world/construct.hpp"
+#include "episode/construct.hpp"
 
 #include <algorithm>
 

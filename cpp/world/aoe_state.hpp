@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "game/game.hpp"
-#include "rules/agent_places.hpp"
-#include "rules/deferred_deltas.hpp"
+#include "world/agent_places.hpp"
+#include "world/deferred_deltas.hpp"
 
 namespace metta {
 
