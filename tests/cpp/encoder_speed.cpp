@@ -11,6 +11,7 @@
 #include "episode/construct.hpp"
 #include "game/finish.hpp"
 #include "observe/encoder.hpp"
+#include "rules/movement.hpp"
 
 namespace metta::tests {
 
@@ -95,8 +96,8 @@ void move_everybody(World& world, std::mt19937& random) {
   for (const Agent& agent : world.agents) {
     const Direction way = kOrientations[random() % 4];
     const Location at = world.objects[agent.object].location;
-    world.move_object(agent.object, {static_cast<std::uint16_t>(at.row + way.row),
-                                     static_cast<std::uint16_t>(at.col + way.col)});
+    move_object(world, agent.object, {static_cast<std::uint16_t>(at.row + way.row),
+                                      static_cast<std::uint16_t>(at.col + way.col)});
   }
 }
 
