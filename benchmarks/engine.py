@@ -64,8 +64,12 @@ def compared_arms(config: MettaGridConfig) -> dict[str, Arm]:
 
 
 def scaling_arms(config: MettaGridConfig, worlds: int) -> dict[str, Arm]:
-    arms = {f"{threads} threads": native_arm(config, worlds, threads) for threads in THREADS}
+    arms = {_threads(threads): native_arm(config, worlds, threads) for threads in THREADS}
     return arms | {"rows": rows_arm(config, worlds * config.game.num_agents)}
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def main() -> None:
@@ -76,6 +80,10 @@ def main() -> None:
     parser.add_argument("--agents", type=int, nargs="*", default=[3, 24, 64])
     parser.add_argument("--no-scaling", action="store_true", help="leave out the cases of 1 to 4,096 worlds")
     options = parser.parse_args()
+    if options.repeats < 1 or min(options.agents, default=1) < 1:
+        parser.error("--repeats and --agents must be at least 1")
+    if options.out and not options.out.parent.is_dir():
+        parser.error(f"--out: there is no folder {options.out.parent}")
     run = partial(run_in_turns, repeats=options.repeats, seconds=options.seconds)
     cases = []
     for window, tokens in ((11, 200), (13, 500)):
@@ -91,13 +99,13 @@ def main() -> None:
     if not options.no_scaling:
         by_worlds = {}
         for worlds in WORLDS:
-            by_worlds[worlds] = run(f"24 agents, 11x11, 200 tokens, {worlds} worlds", scaling_arms(game, worlds))
+            by_worlds[worlds] = run(f"24 agents, 11x11, 200 tokens, worlds: {worlds:,}", scaling_arms(game, worlds))
         print_scaling(by_worlds)
         cases += by_worlds.values()
     episodes = {"no end": (0, MAPS), "8 maps": (1000, MAPS), "fresh maps": (1000, 0)}
     for threads in THREADS:
         arms = {label: turnover_arm(game, MANY, threads, *how) for label, how in episodes.items()}
-        cases.append(run(f"24 agents, 11x11, 200 tokens, episodes of 1,000 env steps, {threads} threads", arms))
+        cases.append(run(f"24 agents, 11x11, 200 tokens, episodes of 1,000 env steps, {_threads(threads)}", arms))
     if options.out:
         machine = {"platform": platform.platform(), "processor": platform.machine(), "cores": CORES}
         versions = {name: version(name) for name in ("metta-puffer", "mettagrid", "pufferlib-core", "numpy")}

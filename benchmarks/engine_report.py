@@ -52,17 +52,13 @@ def report(name: str, arms: dict[str, Arm]) -> dict[str, Any]:
 
 
 def print_scaling(cases: Mapping[int, dict[str, Any]]) -> None:
-    """The cases by number of worlds: rates as shares of the best in their column, and of the bound beside them."""
-    labels = list(next(iter(cases.values()))["agent_steps_per_second"])
-    rates = {
-        label: {worlds: case["agent_steps_per_second"][label] for worlds, case in cases.items()} for label in labels
-    }
-    print(f"{'worlds':>8} {'tokens':>7} " + " ".join(f"{label:>22}" for label in labels) + f" {labels[0]:>12} of rows")
-    for worlds, case in cases.items():
-        shares = (
-            f"{rates[label][worlds]:14,.0f} {rates[label][worlds] / max(rates[label].values()):7.0%}"
-            for label in labels
-        )
-        of_rows = rates[labels[0]][worlds] / rates["rows"][worlds]
-        tokens = case["tokens_per_observation"][labels[0]]
-        print(f"{worlds:8,} {tokens:7.1f} " + " ".join(shares) + f" {of_rows:20.0%}")
+    """The cases by number of worlds. The first arm's rate is shown as a share of the bound beside it, too."""
+    first, *_ = labels = list(next(iter(cases.values()))["agent_steps_per_second"])
+    rates = {worlds: case["agent_steps_per_second"] for worlds, case in cases.items()}
+    best = {label: max(rate[label] for rate in rates.values()) for label in labels}
+    print("agent-steps/s and share of the best number of worlds")
+    print("  worlds  tokens" + "".join(f"{label:>21}" for label in labels) + f"   {first} of rows")
+    for worlds, rate in rates.items():
+        columns = "".join(f"{rate[label]:14,.0f}{rate[label] / best[label]:7.0%}" for label in labels)
+        tokens = cases[worlds]["tokens_per_observation"][first]
+        print(f"{worlds:8,}{tokens:8.1f}{columns}{rate[first] / rate['rows']:19.0%}")
