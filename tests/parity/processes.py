@@ -29,13 +29,20 @@ _STAGE_BYTES = 256
 
 @dataclass(frozen=True)
 class Died:
-    """The child process ended by a signal, or was ended because it ran too long. `stage`: what it was doing."""
+    """The child process ended without a result. `stage`: what it was doing.
+
+    `signal`: the one that ended it, 0 when it ran too long, minus its exit status when it ended by itself (as it does
+    when a sanitizer stops it).
+    """
 
     signal: int
     stage: str
 
     def __str__(self) -> str:
-        name = "time limit" if self.signal == 0 else signal.Signals(self.signal).name
+        if self.signal < 0:
+            name = f"exit status {-self.signal}"
+        else:
+            name = "time limit" if self.signal == 0 else signal.Signals(self.signal).name
         return f"process died ({name}) during {self.stage!r}"
 
 
@@ -167,9 +174,9 @@ def _run_in_child(stage: mmap.mmap, name: str, args: tuple[Any, ...], limit_seco
     _, status = os.waitpid(pid, 0)
     if len(data) >= _LENGTH.size and not timed_out:
         return data[_LENGTH.size :]
-    ended_by = 0 if timed_out else os.waitstatus_to_exitcode(status) * -1
+    ended_by = 0 if timed_out else -os.waitstatus_to_exitcode(status)
     text = stage[:].split(b"\0", 1)[0].decode(errors="replace")
-    return pickle.dumps(Died(max(0, ended_by), text))
+    return pickle.dumps(Died(ended_by, text))
 
 
 def _serve() -> None:

@@ -176,6 +176,11 @@ def hang(progress: Progress) -> None:
     time.sleep(60)
 
 
+def leave(progress: Progress) -> None:
+    progress("leaving")
+    os._exit(66)
+
+
 def fail(progress: Progress) -> None:
     raise ZeroDivisionError("in the test code")
 
@@ -183,6 +188,7 @@ def fail(progress: Progress) -> None:
 def test_a_crash_a_hang_and_an_error_of_the_harness_are_told_apart(oracle: Oracle) -> None:
     assert oracle.call(die) == Died(signal.SIGSEGV, "dying")
     assert oracle.call(hang, limit_seconds=0.2) == Died(0, "hanging")
+    assert str(oracle.call(leave)) == "process died (exit status 66) during 'leaving'"
     with pytest.raises(RuntimeError, match="ZeroDivisionError: in the test code"):
         oracle.call(fail)
     assert oracle.call(raise_on_both)
