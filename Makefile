@@ -60,7 +60,7 @@ RACES := $(CURDIR)/build/races
 sanitize-thread: sanitizer-build-thread
 	@rm -f $(RACES).*
 	LD_PRELOAD="$(call RUNTIME,tsan)" TSAN_OPTIONS="die_after_fork=0 exitcode=66 log_path=$(RACES)" OMP_NUM_THREADS=1 \
-	  build/sanitize-thread/bin/python -m pytest --timeout 0 tests/cpp tests/engine tests/test_env.py \
+	  build/sanitize-thread/bin/python -m pytest --timeout 0 tests/cpp tests/engine tests/test_env*.py \
 	  tests/parity/test_many_worlds.py --ignore tests/engine/test_allocations.py \
 	  --deselect tests/engine/test_forks.py::test_a_child_forked_amid_a_step_is_told \
 	  --deselect tests/engine/test_native_batch.py::test_a_forked_process_steps_with_threads_of_its_own; \
