@@ -6,8 +6,11 @@ variables FAKE_PAUSE_SECONDS, FAKE_FAIL_ARM and FAKE_NATIVE_SCORE, where plans c
 
 import json
 import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +22,19 @@ from metta_puffer import trainers
 from metta_puffer.config.plan import RunPlan
 from metta_puffer.tracking.jsonl import JsonlSink, read_records
 from metta_puffer.tracking.schema import MetricRecord, MetricSink
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """As the real trainers do: a request to stop that comes meanwhile is heard at the end."""
+    asked = []
+    before = signal.signal(signal.SIGINT, lambda *_: asked.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt
 
 
 def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
@@ -38,25 +54,25 @@ def train(plan: RunPlan, sink: MetricSink) -> trainers.RunResult:
         epoch += 1
         if epoch == extra.get("fail_at_epoch"):
             raise RuntimeError("the fake trainer was told to fail")
+        share = epoch / batch.total_epochs
+        record = MetricRecord(
+            epoch,
+            epoch * batch.batch_size,
+            epoch * batch.batch_size // plan.env.agents_per_env,
+            epoch * batch.gradient_updates_per_epoch,
+            epoch * 0.5,
+            {"score": level * (1 - np.exp(-3 * share)), "seconds/environment": 0.3, "seconds/learn": 0.2},
+        )
         try:
             time.sleep(extra["pause_seconds"])
+            with undivided():
+                sink.log(record)
+                draft = checkpoint.with_suffix(f".{os.getpid()}")
+                draft.write_text(json.dumps({"epoch": epoch}))
+                os.replace(draft, checkpoint)
         except KeyboardInterrupt:
             status = "interrupted"
             break
-        share = epoch / batch.total_epochs
-        sink.log(
-            MetricRecord(
-                epoch,
-                epoch * batch.batch_size,
-                epoch * batch.batch_size // plan.env.agents_per_env,
-                epoch * batch.gradient_updates_per_epoch,
-                epoch * 0.5,
-                {"score": level * (1 - np.exp(-3 * share)), "seconds/environment": 0.3, "seconds/learn": 0.2},
-            )
-        )
-        draft = checkpoint.with_suffix(f".{os.getpid()}")
-        draft.write_text(json.dumps({"epoch": epoch}))
-        os.replace(draft, checkpoint)
     return trainers.RunResult(
         status, epoch, epoch * batch.batch_size, epoch * batch.gradient_updates_per_epoch, epoch * 0.5, str(checkpoint)
     )
