@@ -220,7 +220,8 @@ class MettaPufferEnv(PufferEnv):
             raise RuntimeError("call reset() before step()")
         self._batch.require_idle()
         self._codec.decode(actions, self._engine_actions, self._vibe_actions)
-        self._begin_after_ended(range(self.num_worlds))
+        if self._ended:
+            self._begin_after_ended(range(self.num_worlds))
         try:
             self._batch.step()
         except WorldError:
@@ -246,7 +247,8 @@ class MettaPufferEnv(PufferEnv):
         rows = self.group_rows(group)
         self._batch.require_idle(group)
         self._codec.decode(actions, self._engine_actions[rows], self._vibe_actions[rows])
-        self._begin_after_ended(self._worlds_of(group))
+        if self._ended:
+            self._begin_after_ended(self._worlds_of(group))
         self._batch.step_async(group)
 
     def wait(self, group: int) -> list[dict[str, float]]:
@@ -270,10 +272,9 @@ class MettaPufferEnv(PufferEnv):
 
     def _begin_after_ended(self, worlds: range) -> None:
         """Upstream's rule: the new episode's first step takes the actions sent after the old one's end."""
-        if self._ended:
-            for world in [world for world in self._ended if world in worlds]:
-                self._begin_episode(world)
-                self._ended.remove(world)
+        for world in [world for world in self._ended if world in worlds]:
+            self._begin_episode(world)
+            self._ended.remove(world)
 
     def _turn_over(self, group: int | None = None) -> list[dict[str, float]]:
         """Reports the episodes that the last step of a group, or of all, ended, and arranges what follows them."""

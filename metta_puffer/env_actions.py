@@ -7,6 +7,8 @@ import numpy.typing as npt
 from gymnasium.spaces import Discrete
 from mettagrid.config.mettagrid_config import MettaGridConfig
 
+from metta_puffer._engine import decode_actions
+
 
 class ActionCodec:
     """Numbers below P (primary actions: noop and the moves) are primary actions without a vibe; in a game with V
@@ -30,34 +32,21 @@ class ActionCodec:
 
         ValueError when an agent sends a number outside `space`: the engine would only count it as a failed action.
         ValueError for another shape, which numpy might stretch; TypeError for anything but whole numbers. `actions` may
-        be what numpy makes an array of, such as a list or a tensor in this process's memory.
+        be what numpy makes an array of, such as a list or a tensor in this process's memory; int32 and int64 are read
+        as they stand, `primary` among them. A call that is refused has written nothing.
         """
-        if not isinstance(actions, np.ndarray):
-            actions = _as_array(actions)
-        if actions.shape != primary.shape:
-            raise ValueError(f"actions must have shape {primary.shape}, got {actions.shape}")
-        if actions.dtype != np.int32:  # read as int32, a large number may become a valid one
-            if actions.dtype.kind not in "iu":
-                raise TypeError(f"actions must be whole numbers, got {actions.dtype}")
-            if actions.min() < 0 or actions.max() >= self.space.n:
-                raise _outside(actions, int(self.space.n))
-        if self.vibes:
-            if actions.min() < 0 or actions.max() >= self.space.n:
-                raise _outside(actions, int(self.space.n))
-            with_vibe = actions >= self.primary
-            move, vibe = np.divmod(actions - self.primary, self.vibes)
-            primary[:] = np.where(with_vibe, move, actions)
-            vibe_actions[:] = np.where(with_vibe, self.primary + vibe, 0)
+        if decode_actions(actions, primary, vibe_actions, self.primary, self.vibes):
             return
-        if actions is not primary:
-            np.copyto(primary, actions, casting="same_kind")
-        # As unsigned numbers negative ones are large: one comparison for both ends.
-        if primary.view(np.uint32).max() >= self.primary:
-            raise _outside(primary, self.primary)
-
-
-def _outside(actions: npt.NDArray[Any], count: int) -> ValueError:
-    return ValueError(f"actions must be 0 to {count - 1}, got {actions.min()} to {actions.max()}")
+        # Refused, or another dtype or layout. Checked before it becomes int32, where a large number may be a valid one.
+        array = actions if isinstance(actions, np.ndarray) else _as_array(actions)
+        if array.shape != primary.shape:
+            raise ValueError(f"actions must have shape {primary.shape}, got {array.shape}")
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"actions must be whole numbers, got {array.dtype}")
+        numbers, count = np.array(array), int(self.space.n)  # a plain array: masked ones look at what is not masked
+        if numbers.min() < 0 or numbers.max() >= count:
+            raise ValueError(f"actions must be 0 to {count - 1}, got {numbers.min()} to {numbers.max()}")
+        decode_actions(numbers.astype(np.int32), primary, vibe_actions, self.primary, self.vibes)
 
 
 def _as_array(actions: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -1,4 +1,7 @@
-"""The advantage kernels: ours against pufferlib's compiled one, and which of them PuffeRL's operator reaches."""
+"""The advantage kernels: ours against pufferlib's compiled one, and which of them PuffeRL's operator reaches.
+
+What decoded actions are is in test_env_actions.py; here, what the kernel refuses to read or write.
+"""
 
 import os
 import subprocess
@@ -139,3 +142,39 @@ def test_last_column_is_left_alone() -> None:
     advantages = np.full((2, 4), 7, np.float32)
     _engine.compute_advantages(rows() + 1, rows() + 1, rows(), rows() + 1, advantages, 0.9, 0.9, 1.0, 1.0)
     assert (advantages[:, -1] == 7).all() and (advantages[:, :-1] != 7).all()
+
+
+def test_action_streams_are_written_in_place_or_refused() -> None:
+    good = np.zeros(4, np.int32)
+    read_only = good.copy()
+    read_only.flags.writeable = False
+    unaligned = np.frombuffer(bytearray(17), np.int32, offset=1)
+    wrong: list[tuple[object, type[Exception], str]] = [
+        ([0, 0, 0, 0], TypeError, "incompatible function arguments"),
+        (good.astype(np.int64), TypeError, "must be int32"),
+        (good.astype(np.float32), TypeError, "must be int32"),
+        (np.zeros(8, np.int32)[::2], TypeError, "C-contiguous"),
+        (np.zeros((4, 1), np.int32), TypeError, r"\[rows\]"),
+        (unaligned, TypeError, "aligned"),
+        (read_only, ValueError, "not writeable"),
+    ]
+    for bad, error, said in wrong:
+        with pytest.raises(error, match=said):
+            _engine.decode_actions(good + 1, bad, good.copy(), 5, 0)
+        kept = good.copy()
+        with pytest.raises(error, match=said):
+            _engine.decode_actions(good + 1, kept, bad, 5, 0)
+        assert not kept.any()
+    with pytest.raises(ValueError, match="vibe_actions has 3 rows, expected 4"):
+        _engine.decode_actions(good + 1, good.copy(), np.zeros(3, np.int32), 5, 0)
+
+
+@pytest.mark.parametrize(
+    "unread", [[1, 1], np.ones(2, np.int16), np.ones(4, np.int32)[::2], np.ones(3, np.int32), None]
+)
+def test_actions_that_cannot_be_read_as_they_stand_are_left_to_the_caller(unread: object) -> None:
+    primary, vibe_actions = np.zeros(2, np.int32), np.zeros(2, np.int32)
+    assert not _engine.decode_actions(unread, primary, vibe_actions, 5, 0)
+    assert not primary.any() and not vibe_actions.any()
+    assert _engine.decode_actions(np.ones(2, np.int32), primary, vibe_actions, 5, 0)
+    assert primary.tolist() == [1, 1]
