@@ -289,7 +289,8 @@ class MettaPufferEnv(PufferEnv):
                     self._supervisor.begin(ended.world)
             else:
                 self._ended.append(ended.world)
-        self._advise(self._worlds_of(group))
+        if self._supervisor:
+            self._advise(self._worlds_of(group))
         return info
 
     def _worlds_of(self, group: int | None) -> range:
