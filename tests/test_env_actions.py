@@ -109,11 +109,11 @@ def test_numbers_may_stand_where_the_streams_are_written(vibes: int) -> None:
         vibe_actions = streams()[1]
         one.decode(given, primary, vibe_actions)
         assert (primary.tolist(), vibe_actions.tolist()) == expected
-    wide = np.zeros(ROWS, np.int64)  # under numbers twice as wide
-    wide[:] = numbers
-    primary, vibe_actions = wide.view(np.int32)[-ROWS:], streams()[1]
-    one.decode(wide, primary, vibe_actions)
-    assert (primary.tolist(), vibe_actions.tolist()) == expected
+    for part in (slice(None, ROWS), slice(-ROWS, None)):  # under numbers twice as wide
+        wide = numbers.astype(np.int64)
+        primary, vibe_actions = wide.view(np.int32)[part], streams()[1]
+        one.decode(wide, primary, vibe_actions)
+        assert (primary.tolist(), vibe_actions.tolist()) == expected
 
 
 @with_and_without_vibes
