@@ -22,10 +22,10 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.step = world.rule_time = 0;
   world.height = map.height;
   world.width = map.width;
-  world.row_words = (map.width + 63U) / 64U;
+  world.bit_layout.begin(map.height, map.width);
   world.grid.assign(cells, kNoObject);
-  world.occupied.assign(std::size_t{map.height} * world.row_words, 0);
-  world.vision_blockers.assign(world.occupied.size(), 0);
+  world.occupied.assign(world.bit_layout.num_words(), 0);
+  world.vision_blockers.assign(world.bit_layout.num_words(), 0);
   // Two slots that stand on no cell: no object, and the proxy that acts for a territory.
   Object placeless;
   placeless.config = game.proxy_config;
@@ -40,7 +40,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.tokens.begin(game.objects.size(), cells);
   world.tokens.objects.reserve(kFirstObject + objects);
   for (ObjectIndex slot = 0; slot < kFirstObject; ++slot) world.tokens.object_added();
-  world.seen.begin(world.occupied.size());
+  world.seen.begin(world.bit_layout.num_words());
   world.seen.last_seen.reserve(kFirstObject + objects);
   world.seen.last_seen.assign(kFirstObject, 0);
   world.inventory_pool.clear();

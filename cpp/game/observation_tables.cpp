@@ -54,17 +54,16 @@ WindowBits shadow_of(int blocker_row, int blocker_col, int row_radius, int col_r
   return hidden;
 }
 
-void fill_ranks(ObservationConfig& observation) {
+void fill_rank_groups(ObservationConfig& observation) {
   ObservationTables& tables = observation.tables;
-  tables.ranks.assign(std::size_t{observation.height} * kChunks * kChunkPatterns, RankBits{});
+  tables.rank_groups = {};
+  tables.num_rank_groups = (observation.window.size() + 31) / 32;
   for (std::size_t rank = 0; rank < observation.window.size(); ++rank) {
     const int row = observation.window[rank].row + observation.row_radius;
     const int col = observation.window[rank].col + observation.col_radius;
-    RankBits* patterns = &tables.ranks[static_cast<std::size_t>((row * kChunks + col / kChunkBits) * kChunkPatterns)];
-    for (unsigned pattern = 0; pattern < kChunkPatterns; ++pattern) {
-      if (!((pattern >> (col % kChunkBits)) & 1U)) continue;
-      patterns[pattern][rank / 64] |= std::uint64_t{1} << (rank % 64);
-    }
+    RankGroup& group = tables.rank_groups.at(rank / 32);
+    group.byte[rank % 32] = static_cast<std::uint8_t>(2 * row + col / 8);
+    group.bit[rank % 32] = static_cast<std::uint8_t>(1U << (col % 8));
   }
 }
 
@@ -94,7 +93,7 @@ void fill_observation_tables(ObservationConfig& observation) {
     tables.masks.push_back(
         mask_rows(row_radius, col_radius, std::min(row_radius, clamp), std::min(col_radius, clamp)));
   }
-  fill_ranks(observation);
+  fill_rank_groups(observation);
   tables.locations.clear();
   for (const WindowCell& cell : observation.window) tables.locations.push_back(everywhere(cell.packed));
   tables.shadows.clear();

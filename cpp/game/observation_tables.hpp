@@ -11,11 +11,17 @@ struct ObservationConfig;
 
 inline constexpr int kMaxWindow = 15;  // rows or columns: an offset is packed into four bits
 
-using WindowRows = std::array<std::uint16_t, kMaxWindow>;  // one bit a column, for every row of the window
-using WindowBits = std::array<std::uint64_t, 4>;           // one bit a cell of the window's box, row * width + column
+// One bit a column, for every row of the window; the last row is not used. A vector: sets of cells are cut and joined by
+// one instruction.
+inline constexpr int kWindowRows = 16;
+using WindowRows [[gnu::vector_size(kWindowRows * sizeof(std::uint16_t))]] = std::uint16_t;
+using WindowBits = std::array<std::uint64_t, 4>;  // one bit a cell of the window's box, row * width + column
 
-// A bit for every position in emission order.
-using RankBits = std::array<std::uint64_t, 3>;
+// Where in WindowRows the cells of 32 positions of the emission order are. Of no cell: bit 0.
+struct RankGroup {
+  alignas(32) std::array<std::uint8_t, 32> byte{};
+  alignas(32) std::array<std::uint8_t, 32> bit{};
+};
 
 // Five tokens of three bytes (location, feature, value) and a byte that is not used: copied as a whole.
 inline constexpr std::uint32_t kTokenBytes = 3;
@@ -25,18 +31,14 @@ struct alignas(16) TokenPiece {
   std::array<std::uint64_t, kWordsPerPiece> words{};
 };
 inline constexpr std::uint32_t kPieceBytes = sizeof(TokenPiece);
-static_assert(kPieceBytes == kTokensPerPiece * kTokenBytes + 1);
-
-inline constexpr int kChunkBits = 5;
-inline constexpr int kChunks = 3;  // of a row: kMaxWindow columns
-inline constexpr int kChunkPatterns = 1 << kChunkBits;
+inline constexpr std::uint32_t kFullPiece = kTokensPerPiece * kTokenBytes;  // bytes of tokens
+static_assert(kPieceBytes == kFullPiece + 1);
 
 struct ObservationTables {
   // The window mask when the radius is clamped to the index; the last one is the whole window.
   std::vector<WindowRows> masks;
-  // Bits of a row of the window to bits of emission order (positions in ObservationConfig::window): for every row,
-  // every group of kChunkBits columns and every pattern of that group.
-  std::vector<RankBits> ranks;  // [row, group, pattern]
+  std::array<RankGroup, 6> rank_groups;  // positions in ObservationConfig::window
+  std::size_t num_rank_groups = 0;
   // [cells in emission order]: the cell's location byte where each token of a piece has its own.
   std::vector<TokenPiece> locations;
   // [row * width + column]: the cells that something there hides from the centre.

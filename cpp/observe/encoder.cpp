@@ -8,11 +8,13 @@
 #include <cstring>
 
 #include "game/numbers.hpp"
+#include "observe/emission_order.hpp"
 #include "observe/object_tokens.hpp"
 #include "observe/seen_objects.hpp"
 #include "observe/territory_tokens.hpp"
 #include "observe/token_writer.hpp"
 #include "observe/visibility.hpp"
+#include "observe/window_cut.hpp"
 #include "rules/territory.hpp"
 #include "rules/values.hpp"
 #include "world/prefetch.hpp"
@@ -82,44 +84,8 @@ std::size_t clamped_radius(const Game& game, World& world, ObjectIndex agent) {
   return std::min(whole, static_cast<std::size_t>(std::max(radius, 0)));
 }
 
-// The visible cells whose bit is set in a bitmap over the map, one bit a column. Cells off the map have none.
-WindowRows rows_of(const Game& game, const World& world, const std::vector<std::uint64_t>& bitmap, Location at,
-                   const WindowRows& visible) {
-  const ObservationConfig& observation = game.observation;
-  WindowRows rows{};
-  const int first_row = at.row - observation.row_radius;
-  const int first_col = at.col - observation.col_radius;
-  const int end = std::min<int>(observation.height, world.height - first_row);
-  for (int row = std::max(0, -first_row); row < end; ++row) {
-    const std::size_t map_row = static_cast<std::size_t>(first_row + row) * world.row_words;
-    rows[row] = static_cast<std::uint16_t>(columns_from(&bitmap[map_row], world.row_words, first_col) & visible[row]);
-  }
-  return rows;
-}
-
-// Cells of the window as positions in emission order. Five columns at a time through a table: to walk the bits of each
-// row would cost a mispredicted branch a row.
-RankBits in_emission_order(const ObservationConfig& observation, const WindowRows& rows) {
-  // A vector and a word: a loop over plain words is turned into gathers, which are slower.
-  using TwoWords [[gnu::vector_size(16)]] = std::uint64_t;
-  TwoWords first{};
-  std::uint64_t third = 0;
-  const RankBits* table = observation.tables.ranks.data();
-  for (int row = 0; row < observation.height; ++row) {
-    std::uint32_t left = rows[row];
-    for (int chunk = 0; chunk < kChunks; ++chunk, left >>= kChunkBits, table += kChunkPatterns) {
-      const RankBits& entry = table[left % kChunkPatterns];
-      TwoWords words;
-      std::memcpy(&words, entry.data(), sizeof words);
-      first |= words;
-      third |= entry[2];
-    }
-  }
-  return {first[0], first[1], third};
-}
-
 void credit_ages_one_by_one(const Game& game, World& world, std::uint32_t row, Location at, const WindowRows& objects) {
-  const RankBits ranks = in_emission_order(game.observation, objects);
+  const RankBits ranks = in_emission_order(game.observation.tables, objects);
   for (std::size_t word = 0; word < ranks.size(); ++word) {
     for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
       const WindowCell& cell = game.observation.window[word * 64 + static_cast<std::size_t>(std::countr_zero(left))];
@@ -147,17 +113,43 @@ void credit_ages(const Game& game, World& world, std::uint32_t row, Location at,
                                                      const TokenPiece& location, TokenWriter writer) {
   TokenCache& cache = world.tokens;
   TokenPlace& place = cache.cells[cell];
-  if (place.count() == TokenPlace::kStale) {
+  if (place.bytes() == TokenPlace::kStale) {
     refresh_object_tokens(game, world, world.grid[cell]);
     place = cache.objects[world.grid[cell]];
   }
-  const std::uint32_t count = place.count() == TokenPlace::kMany ? cache.header(place.word()).tokens : place.count();
+  const std::uint32_t count =
+      place.bytes() == TokenPlace::kMany ? cache.header(place.word()).tokens : place.bytes() / kTokenBytes;
   writer.copy(cache.words.data() + place.word(), count, location);
   return writer;
 }
 
-// Takes and returns the writer by value, and reads tables through local pointers: a store of bytes may alias anything,
-// so that the compiler would otherwise reload all of them for every object.
+struct CellsToWrite {
+  std::uint64_t left;  // a bit a cell
+  std::uint8_t* next;  // where the next token goes
+};
+
+// Writes the tokens of cells until one needs care; returns those that are left, it first. A function of its own, without
+// calls and with nothing but plain pointers, so that all it needs stays in registers.
+[[gnu::noinline]] CellsToWrite write_ready_cells(CellsToWrite cells, const std::uint8_t* last_piece,
+                                                 const TokenPlace* centre, const std::int32_t* offsets,
+                                                 const TokenPiece* locations, const std::uint64_t* words) {
+  for (; cells.left != 0; cells.left &= cells.left - 1) {
+    const int rank = std::countr_zero(cells.left);
+    const TokenPlace place = centre[offsets[rank]];
+    const std::uint64_t* tokens = words + place.word();
+    if (place.bytes() <= kFullPiece && cells.next <= last_piece) [[likely]] {
+      TokenWriter::copy_piece(cells.next, tokens, locations[rank]);
+    } else if (place.bytes() <= 2 * kFullPiece && cells.next + kPieceBytes <= last_piece) {
+      TokenWriter::copy_piece(cells.next, tokens, locations[rank]);
+      TokenWriter::copy_piece(cells.next + kFullPiece, tokens + kWordsPerPiece, locations[rank]);
+    } else {
+      break;
+    }
+    cells.next += place.bytes();
+  }
+  return cells;
+}
+
 template <bool kTerritory>
 TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::size_t clamp, TokenWriter writer) {
   const ObjectIndex agent = world.agents[row].object;
@@ -167,30 +159,31 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
   credit_ages(game, world, row, at, seen);
   WindowRows shown = seen.objects;
   if (kTerritory) {
-    const WindowRows borders = rows_of(game, world, world.territory.borders, at, visible);
-    for (std::size_t line = 0; line < shown.size(); ++line) shown[line] |= borders[line];
+    shown |= visible & cut_out(world.bit_layout, world.territory.borders, at.row - game.observation.row_radius,
+                               at.col - game.observation.col_radius);
   }
-  const RankBits ranks = in_emission_order(game.observation, shown);
-  const std::int32_t* offsets = world.tokens.offsets.data();
-  const TokenPiece* locations = game.observation.tables.locations.data();
-  const TokenPlace* centre = &world.tokens.cells[world.cell(at)];
-  const std::uint64_t* words = world.tokens.words.data();
+  const RankBits ranks = in_emission_order(game.observation.tables, shown);
+  const TokenCache& cache = world.tokens;
+  const TokenPlace* centre = &cache.cells[world.cell(at)];
   for (std::size_t word = 0; word < ranks.size(); ++word) {
-    for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
-      const std::size_t rank = word * 64 + static_cast<unsigned>(std::countr_zero(left));
-      if (kTerritory) write_territory_borders(game, world, agent, clamp, game.observation.window[rank], writer);
-      const TokenPlace place = centre[offsets[rank]];
-      if (writer.room_at_once(place.count())) [[likely]] {
-        writer.copy_at_once(words + place.word(), place.count(), locations[rank]);
-        continue;
+    const std::int32_t* offsets = cache.offsets.data() + word * 64;
+    const TokenPiece* locations = game.observation.tables.locations.data() + word * 64;
+    for (std::uint64_t left = ranks[word]; left != 0;) {
+      std::uint64_t together = left;
+      if (kTerritory) {  // between the tokens of any two objects there may be borders
+        together = left & (0 - left);
+        const auto rank = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
+        write_territory_borders(game, world, agent, clamp, game.observation.window[rank], writer);
       }
-      if (writer.room_for_two(place.count())) {
-        writer.copy_two(words + place.word(), place.count(), locations[rank]);
-        continue;
-      }
-      const std::size_t cell = world.cell(at) + static_cast<std::size_t>(offsets[rank]);
+      CellsToWrite cells{together, writer.next()};
+      cells = write_ready_cells(cells, writer.last_piece(), centre, offsets, locations, cache.words.data());
+      writer.went_on_to(cells.next);
+      left = (left & ~together) | cells.left;
+      if (cells.left == 0) continue;
+      const auto rank = static_cast<std::size_t>(std::countr_zero(cells.left));
+      const auto cell = static_cast<std::size_t>(centre + offsets[rank] - cache.cells.data());
       writer = write_object_with_care(game, world, cell, locations[rank], writer);
-      words = world.tokens.words.data();
+      left &= left - 1;
     }
   }
   return writer;
@@ -207,13 +200,15 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
   throw TokenOverflow(message);
 }
 
-// The part of an agent's row that will be written, judging by the last time.
+// The part of an agent's row that most observations fill. As many as were written the last time would be a loop whose
+// end is mispredicted.
+constexpr std::size_t kRowLines = 4;
+
 void prefetch_row(const Game& game, const World& world, std::uint32_t row) {
   if (row >= game.num_agents) return;
   const std::uint8_t* bytes =
       world.buffers.observations + std::size_t{row} * game.observation.num_tokens * kTokenBytes;
-  const std::size_t size = std::min<std::size_t>(world.tokens.written_bytes[row] + kPieceBytes, 8 * kCacheLine);
-  for (std::size_t at = 0; at < size; at += kCacheLine) __builtin_prefetch(bytes + at, 1);
+  for (std::size_t line = 0; line < kRowLines; ++line) __builtin_prefetch(bytes + line * kCacheLine, 1);
 }
 
 void encode_agent(const Game& game, World& world, std::uint32_t row, std::uint8_t completion) {

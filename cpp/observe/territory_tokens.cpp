@@ -34,13 +34,14 @@ void refresh_territory_borders(World& world) {
   TerritoryState& state = world.territory;
   if (!state.borders_stale) return;
   state.borders_stale = false;
-  state.borders.assign(world.occupied.size(), 0);
+  state.borders.assign(world.bit_layout.num_words(), 0);
   for (int row = 0; row < world.height; ++row) {
     for (int col = 0; col < world.width; ++col) {
       const std::size_t cell = static_cast<std::size_t>(row) * world.width + static_cast<std::size_t>(col);
       if (!differs_from_a_neighbour(world, cell, row, col)) continue;
-      state.borders[static_cast<std::size_t>(row) * world.row_words + static_cast<std::size_t>(col) / 64] |=
-          std::uint64_t{1} << (col % 64);
+      const BitPlace place =
+          world.bit_layout.place({static_cast<std::uint16_t>(row), static_cast<std::uint16_t>(col)});
+      state.borders[place.word] |= place.bit;
     }
   }
 }
@@ -51,10 +52,10 @@ void write_territory_borders(const Game& game, const World& world, ObjectIndex o
   const Location at = world.objects[observer].location;
   const int row = at.row + cell.row;
   const int col = at.col + cell.col;
-  const auto map_col = static_cast<std::size_t>(col);
-  const std::uint64_t* borders = &world.territory.borders[static_cast<std::size_t>(row) * world.row_words];
-  if (!((borders[map_col / 64] >> (map_col % 64)) & 1U)) return;
-  const std::size_t here = static_cast<std::size_t>(row) * world.width + map_col;
+  const Location place{static_cast<std::uint16_t>(row), static_cast<std::uint16_t>(col)};
+  const BitPlace border = world.bit_layout.place(place);
+  if (!(world.territory.borders[border.word] & border.bit)) return;
+  const std::size_t here = world.cell(place);
   const std::int32_t owner = observed_owner(world, here);
   const std::uint8_t owner_label = label(world, owner, observer);
   for (std::size_t i = 0; i < 4; ++i) {

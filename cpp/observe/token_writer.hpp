@@ -18,7 +18,10 @@ inline constexpr std::uint8_t kEmptyByte = 0xFF;
 class TokenWriter {
  public:
   TokenWriter(std::uint8_t* row, std::uint32_t num_tokens)
-      : row_(row), next_(row), end_(row + std::size_t{num_tokens} * kTokenBytes) {}
+      : row_(row),
+        next_(row),
+        end_(row + std::size_t{num_tokens} * kTokenBytes),
+        last_piece_(num_tokens > kTokensPerPiece ? end_ - kPieceBytes : nullptr) {}
 
   void token(std::uint8_t location, std::uint8_t feature, std::uint8_t value) {
     const std::uint32_t packed = location | std::uint32_t{feature} << 8 | std::uint32_t{value} << 16;
@@ -41,30 +44,25 @@ class TokenWriter {
     } while (value > 0);
   }
 
-  // True when `count` tokens can be copied at once.
-  bool room_at_once(std::uint32_t count) const {
-    return count <= kTokensPerPiece && end_ - next_ >= static_cast<std::ptrdiff_t>(kPieceBytes);
+  // For a loop of its own over objects that are copied piece by piece: where the next token goes, and the last place
+  // with room for a piece.
+  std::uint8_t* next() const { return next_; }
+  const std::uint8_t* last_piece() const { return last_piece_; }
+  void went_on_to(std::uint8_t* next) { next_ = next; }
+
+  // A piece is copied as a whole, because to ask for the number of its tokens would cost mispredicted branches. What
+  // follows the last token is overwritten or padded later.
+  static void copy_piece(std::uint8_t* to, const std::uint64_t* words, const TokenPiece& location) {
+    store(to, load(words) | load(location.words.data()));
   }
-  // At most a piece, copied as a whole because to ask for the count would cost mispredicted branches. What follows the
-  // last token is overwritten or padded later.
-  void copy_at_once(const std::uint64_t* words, std::uint32_t count, const TokenPiece& location) {
-    store(next_, load(words) | load(location.words.data()));
-    next_ += std::size_t{count} * kTokenBytes;
-  }
-  // The same for at most two pieces.
-  bool room_for_two(std::uint32_t count) const {
-    return count <= 2 * kTokensPerPiece && end_ - next_ >= static_cast<std::ptrdiff_t>(2 * kPieceBytes);
-  }
-  void copy_two(const std::uint64_t* words, std::uint32_t count, const TokenPiece& location) {
-    copy_at_once(words, kTokensPerPiece, location);
-    copy_at_once(words + kWordsPerPiece, count - kTokensPerPiece, location);
-  }
+
   // Any number of tokens, room or not.
   void copy(const std::uint64_t* words, std::uint32_t count, const TokenPiece& location) {
     for (std::uint32_t some; count > 0; words += kWordsPerPiece, count -= some) {
       some = std::min(count, kTokensPerPiece);
-      if (room_at_once(some)) {
-        copy_at_once(words, some, location);
+      if (next_ <= last_piece_) {
+        copy_piece(next_, words, location);
+        next_ += std::size_t{some} * kTokenBytes;
         continue;
       }
       const auto* bytes = reinterpret_cast<const std::uint8_t*>(words);
@@ -78,17 +76,24 @@ class TokenWriter {
   std::uint32_t attempted() const { return static_cast<std::uint32_t>(next_ - row_) / kTokenBytes + dropped_; }
 
   // Fills with 0xFF what follows, given that the row held 0xFF from `previously_written` bytes on, and returns the
-  // same for this row.
+  // same for this row. Mostly the last row was but some tokens longer: a length of its own for every row would cost a
+  // mispredicted branch.
   std::uint32_t pad(std::uint32_t previously_written) {
     const auto written = static_cast<std::uint32_t>(next_ - row_);
-    const auto capacity = static_cast<std::uint32_t>(end_ - row_);
-    const std::uint32_t dirty = std::max(previously_written, std::min(written + kPieceBytes, capacity));
-    std::memset(next_, kEmptyByte, dirty - written);
+    std::uint8_t* from = next_;
+    if (end_ - next_ >= static_cast<std::ptrdiff_t>(kPadBytes)) [[likely]] {
+      std::memset(from, kEmptyByte, kPadBytes);
+      from += kPadBytes;
+    }
+    const std::uint8_t* const end = std::min(end_, row_ + std::max(previously_written, written + kPieceBytes));
+    if (from < end) std::memset(from, kEmptyByte, static_cast<std::size_t>(end - from));
     return written;
   }
 
  private:
   using Piece [[gnu::vector_size(kPieceBytes)]] = std::uint64_t;
+
+  static constexpr std::uint32_t kPadBytes = 64;
 
   static Piece load(const std::uint64_t* words) {
     Piece piece;
@@ -100,6 +105,7 @@ class TokenWriter {
   std::uint8_t* row_;
   std::uint8_t* next_;
   std::uint8_t* end_;
+  std::uint8_t* last_piece_;  // the last place with room for a piece; before all places if there is none
   std::uint32_t dropped_ = 0;
 };
 

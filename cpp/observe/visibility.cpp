@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "observe/window_cut.hpp"
+
 namespace metta {
 
 namespace {
@@ -10,15 +12,11 @@ namespace {
 // The shadows of all blockers in the window's box, whether or not the mask shows them.
 WindowBits hidden_cells(const ObservationConfig& observation, const World& world, Location at) {
   WindowBits hidden{};
-  const int first_row = at.row - observation.row_radius;
-  const int first_col = at.col - observation.col_radius;
+  const WindowRows blockers = cut_out(world.bit_layout, world.vision_blockers, at.row - observation.row_radius,
+                                                       at.col - observation.col_radius);
   const std::uint32_t box_row = (1U << observation.width) - 1;
   for (int row = 0; row < observation.height; ++row) {
-    const int map_row = first_row + row;
-    if (map_row < 0 || map_row >= world.height) continue;
-    const std::uint64_t* blockers = &world.vision_blockers[static_cast<std::size_t>(map_row) * world.row_words];
-    for (std::uint32_t left = columns_from(blockers, world.row_words, first_col) & box_row; left != 0;
-         left &= left - 1) {
+    for (std::uint32_t left = blockers[row] & box_row; left != 0; left &= left - 1) {
       const WindowBits& shadow = observation.tables.shadows[row * observation.width + std::countr_zero(left)];
       for (std::size_t word = 0; word < hidden.size(); ++word) hidden[word] |= shadow[word];
     }

@@ -6,12 +6,13 @@ namespace metta {
 
 bool move_object(World& world, ObjectIndex object, Location to) {
   if (!world.on_grid(to) || world.object_at(to) != kNoObject) return false;
-  const Location from = world.objects[object].location;
-  const bool seen_before =
-      world.object_at(from) == object && (world.seen.before[world.word_of(from)] & World::bit_of(from));
-  world.put(object, to);
-  world.clear_cell(from);  // second: an object that was removed and moves onto its own old cell stays off the grid
-  if (seen_before) world.seen.before[world.word_of(to)] |= World::bit_of(to);
+  if (world.object_at(world.objects[object].location) == object) {
+    world.shift(object, to);
+  } else {  // it was removed; what stands on its old cell goes, also when that is the object itself again
+    const Location from = world.objects[object].location;
+    world.put(object, to);
+    world.clear_cell(from);
+  }
   if (world.game->any_territory_control) territory_source_moved(world, object);
   return true;
 }

@@ -9,7 +9,7 @@ namespace {
 // Of one array: what a huge map has beyond that is mostly far from any agent.
 constexpr std::size_t kMostBytes = 64 * 1024;
 
-void ask_for(const void* address) { __builtin_prefetch(address, 0, 2); }
+void ask_for(const void* address) { __builtin_prefetch(address, 0, 3); }
 
 void ask_for_range(const void* first, std::size_t bytes) {
   const auto* address = static_cast<const char*>(first);

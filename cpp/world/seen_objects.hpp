@@ -11,7 +11,7 @@ namespace metta {
 // `last_seen` is only read and written for what comes into view or leaves it.
 struct SeenObjects {
   std::vector<std::uint32_t> last_seen;  // [objects]: step, out of date for those whose bit in `before` is set
-  std::vector<std::uint64_t> before;     // [height, row_words]: what stands there was seen in step `step`
+  std::vector<std::uint64_t> before;     // bitmap over the map: what stands there was seen in step `step`
   std::vector<std::uint64_t> now;        // likewise: seen by an agent that has been encoded in the present step
   std::uint32_t step = 0;                // of the last observations
 

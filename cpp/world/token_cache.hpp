@@ -16,15 +16,15 @@ namespace metta {
 // copy, as in an empty cell.
 class TokenPlace {
  public:
-  // Counts above two pieces are not counts: the encoder sees with one comparison that it must look closer.
-  static constexpr std::uint8_t kMany = 0xFE;   // more than two pieces: the run's header says how many
+  // Sizes above two pieces are not sizes: the encoder sees with one comparison that it must look closer.
+  static constexpr std::uint8_t kMany = 0xFE;   // more than two pieces: the run's header says how many tokens
   static constexpr std::uint8_t kStale = 0xFF;  // changed since the encoder last looked
   static constexpr std::size_t kMostWords = std::size_t{1} << 24;
 
-  std::uint8_t count() const { return static_cast<std::uint8_t>(place_); }
+  std::uint8_t bytes() const { return static_cast<std::uint8_t>(place_); }
   std::uint32_t word() const { return place_ >> 8; }  // of TokenCache::words: the run's first
   void set(std::uint32_t word, std::uint32_t tokens) {
-    place_ = word << 8 | (tokens <= 2 * kTokensPerPiece ? tokens : kMany);
+    place_ = word << 8 | (tokens * kTokenBytes <= 2 * kFullPiece ? tokens * kTokenBytes : kMany);
   }
   void set_stale() { place_ |= kStale; }
 

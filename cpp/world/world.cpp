@@ -10,19 +10,36 @@ void World::put(ObjectIndex object, Location at) {
   tokens.cells[cell(at)] = tokens.objects[object];
   objects[object].location = at;
   ++placements;
-  occupied[word_of(at)] |= bit_of(at);
-  if (config_of(object).blocks_vision) vision_blockers[word_of(at)] |= bit_of(at);
+  const BitPlace place = bit_layout.place(at);
+  occupied[place.word] |= place.bit;
+  if (config_of(object).blocks_vision) vision_blockers[place.word] |= place.bit;
 }
 
 void World::clear_cell(Location at) {
-  const std::size_t word = word_of(at);
-  const std::uint64_t bit = bit_of(at);
-  if (seen.before[word] & bit) seen.last_seen[object_at(at)] = seen.step;
-  seen.before[word] &= ~bit;
-  occupied[word] &= ~bit;
-  vision_blockers[word] &= ~bit;
+  const BitPlace place = bit_layout.place(at);
+  if (seen.before[place.word] & place.bit) seen.last_seen[object_at(at)] = seen.step;
+  seen.before[place.word] &= ~place.bit;
+  occupied[place.word] &= ~place.bit;
+  vision_blockers[place.word] &= ~place.bit;
   grid[cell(at)] = kNoObject;
   tokens.cells[cell(at)] = TokenPlace{};
+}
+
+void World::shift(ObjectIndex object, Location to) {
+  const Location from = objects[object].location;
+  const BitPlace old_place = bit_layout.place(from);
+  const BitPlace new_place = bit_layout.place(to);
+  for (std::vector<std::uint64_t>* bits : {&occupied, &vision_blockers, &seen.before}) {
+    const bool set = ((*bits)[old_place.word] & old_place.bit) != 0;
+    (*bits)[old_place.word] &= ~old_place.bit;
+    (*bits)[new_place.word] |= set ? new_place.bit : 0;
+  }
+  grid[cell(from)] = kNoObject;
+  grid[cell(to)] = object;
+  tokens.cells[cell(to)] = tokens.cells[cell(from)];
+  tokens.cells[cell(from)] = TokenPlace{};
+  objects[object].location = to;
+  ++placements;
 }
 
 ObjectIndex World::add_object(ObjectConfigId config_id, Location at, bool spawned) {

@@ -10,6 +10,7 @@
 #include "game/game.hpp"
 #include "world/aoe_state.hpp"
 #include "world/inventory.hpp"
+#include "world/map_bits.hpp"
 #include "world/object.hpp"
 #include "world/random.hpp"
 #include "world/seen_objects.hpp"
@@ -60,9 +61,9 @@ struct World {
   std::vector<std::uint64_t> tag_bits;             // [objects, game.tag_words]
   std::vector<std::uint16_t> inventory_pool;       // see world/inventory.hpp
   std::vector<ObjectIndex> grid;                   // [height * width], kNoObject where empty
-  std::vector<std::uint64_t> occupied;             // [height, row_words]: bit = something stands there
-  std::vector<std::uint64_t> vision_blockers;      // likewise: bit = what stands there hides what is behind it
-  std::uint32_t row_words = 0;
+  MapBitLayout bit_layout;                         // of all bitmaps over the map
+  std::vector<std::uint64_t> occupied;             // bit = something stands there
+  std::vector<std::uint64_t> vision_blockers;      // bit = what stands there hides what is behind it
   std::uint32_t placements = 0;                    // times that an object was put somewhere
   std::vector<std::vector<ObjectIndex>> tag_lists;  // objects of each tag, in the order they got it
 
@@ -101,10 +102,10 @@ struct World {
   bool on_grid(Location at) const { return at.row < height && at.col < width; }
   std::size_t cell(Location at) const { return std::size_t{at.row} * width + at.col; }
   ObjectIndex object_at(Location at) const { return grid[cell(at)]; }
-  std::size_t word_of(Location at) const { return std::size_t{at.row} * row_words + at.col / 64; }  // of a bitmap
-  static std::uint64_t bit_of(Location at) { return std::uint64_t{1} << (at.col % 64); }
   void put(ObjectIndex object, Location at);  // sets the cell and the object's location
   void clear_cell(Location at);
+  // Moves what stands on the grid to an empty cell.
+  void shift(ObjectIndex object, Location to);
 
   // ---- objects ----
   const ObjectConfig& config_of(ObjectIndex object) const { return game->objects[objects[object].config]; }

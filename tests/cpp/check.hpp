@@ -38,7 +38,8 @@ class Draws {
 void test_offsets();
 void test_line_of_sight();
 void test_visible_rows();
-void test_columns();
+void test_map_bits();
+void test_emission_order();
 void test_token_writer();
 void test_inventory_order();
 void test_hash_order();

@@ -60,12 +60,12 @@ void test_token_writer() {
         for (std::uint32_t t = 0; t < kTokensPerPiece; ++t) {
           reinterpret_cast<std::uint8_t*>(place.words.data())[kTokenBytes * t] = location;
         }
-        if (writer.room_at_once(count)) {
-          writer.copy_at_once(pieces[0].words.data(), count, place);
-        } else if (writer.room_for_two(count)) {
-          writer.copy_two(pieces[0].words.data(), count, place);
+        const std::uint64_t* words = pieces[0].words.data();
+        if (count <= kTokensPerPiece && writer.next() <= writer.last_piece()) {  // as the encoder's loop over cells
+          TokenWriter::copy_piece(writer.next(), words, place);
+          writer.went_on_to(writer.next() + count * kTokenBytes);
         } else {
-          writer.copy(pieces[0].words.data(), count, place);
+          writer.copy(words, count, place);
         }
       }
       CHECK(writer.attempted() == expected.size());

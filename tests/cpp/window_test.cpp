@@ -1,5 +1,6 @@
-// The observation window: cells and their order, line of sight, rows cut out of the map's bitmaps.
+// The observation window: cells and their order, line of sight, windows cut out of the map's bitmaps.
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <set>
 #include <utility>
@@ -7,7 +8,9 @@
 
 #include "check.hpp"
 #include "game/window.hpp"
+#include "observe/emission_order.hpp"
 #include "observe/visibility.hpp"
+#include "observe/window_cut.hpp"
 
 namespace metta::tests {
 
@@ -71,24 +74,66 @@ void test_line_of_sight() {
   }
 }
 
-void test_columns() {
+void test_map_bits() {
   Draws draw(2);
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 100; ++round) {
+    const int height = draw(1, 30);
     const int width = draw(1, 200);
-    const auto words = static_cast<std::uint32_t>((width + 63) / 64);
-    std::vector<std::uint64_t> row(words, 0);
-    std::vector<bool> bits(static_cast<std::size_t>(width));
-    for (int col = 0; col < width; ++col) {
-      bits[static_cast<std::size_t>(col)] = draw(0, 1) == 1;
-      if (bits[static_cast<std::size_t>(col)]) row[static_cast<std::size_t>(col) / 64] |= std::uint64_t{1} << (col % 64);
-    }
-    for (int first = -7; first < width; ++first) {
-      const std::uint32_t got = columns_from(row.data(), words, first);
-      for (int i = 0; i < kMaxWindow; ++i) {
-        const int col = first + i;
-        const bool expected = col >= 0 && col < width && bits[static_cast<std::size_t>(col)];
-        CHECK(((got >> i) & 1U) == expected, "width " + std::to_string(width) + ", from " + std::to_string(first));
+    MapBitLayout layout;
+    layout.begin(static_cast<std::size_t>(height), static_cast<std::size_t>(width));
+    std::vector<std::uint64_t> bits(layout.num_words(), 0);
+    std::set<std::pair<int, int>> set;
+    const auto check_cut = [&](int first_row, int first_col) {
+      const WindowRows rows = cut_out(layout, bits, first_row, first_col);
+      for (int row = 0; row < kMaxWindow; ++row) {
+        for (int col = 0; col < kMaxWindow; ++col) {
+          CHECK(((rows[row] >> col) & 1) == (set.count({first_row + row, first_col + col}) != 0),
+                "width " + std::to_string(width) + ", from " + std::to_string(first_row) + "," +
+                    std::to_string(first_col));
+        }
       }
+    };
+    for (int i = draw(0, 200); i > 0; --i) {
+      const Location at{static_cast<std::uint16_t>(draw(0, height - 1)), static_cast<std::uint16_t>(draw(0, width - 1))};
+      const BitPlace place = layout.place(at);
+      CHECK(layout.location(place.word, std::countr_zero(place.bit)) == at);
+      bits[place.word] |= place.bit;
+      set.insert({at.row, at.col});
+    }
+    for (int first_col = -7; first_col < width; ++first_col) check_cut(draw(-7, height - 1), first_col);
+    const int first_row = draw(-7, height - 1);
+    const int first_col = draw(-7, width - 1);
+    WindowRows more{};
+    for (int i = draw(0, 60); i > 0; --i) {
+      const int row = draw(0, kMaxWindow - 1);
+      const int col = draw(0, kMaxWindow - 1);
+      more[row] |= static_cast<std::uint16_t>(1U << col);
+      set.insert({first_row + row, first_col + col});
+    }
+    add(layout, bits, first_row, first_col, more);
+    check_cut(first_row, first_col);
+  }
+}
+
+void test_emission_order() {
+  Draws draw(4);
+  for (int round = 0; round < 200; ++round) {
+    ObservationConfig seen;
+    seen.row_radius = static_cast<std::uint8_t>(draw(0, 7));
+    seen.col_radius = static_cast<std::uint8_t>(draw(0, 7));
+    seen.window = window_cells(seen.row_radius, seen.col_radius);
+    fill_observation_tables(seen);
+    WindowRows rows{};
+    for (int row = 0; row < kWindowRows; ++row) rows[row] = static_cast<std::uint16_t>(draw(0, 65535));
+    const RankBits ranks = in_emission_order(seen.tables, rows);
+    for (std::size_t rank = 0; rank < 64 * ranks.size(); ++rank) {
+      const bool got = (ranks[rank / 64] >> (rank % 64)) & 1U;
+      bool expected = false;
+      if (rank < seen.window.size()) {
+        const WindowCell& cell = seen.window[rank];
+        expected = (rows[cell.row + seen.row_radius] >> (cell.col + seen.col_radius)) & 1;
+      }
+      CHECK(got == expected, "round " + std::to_string(round) + ", rank " + std::to_string(rank));
     }
   }
 }
@@ -108,14 +153,15 @@ void test_visible_rows() {
     World world;
     world.height = static_cast<std::uint16_t>(draw(1, 20));
     world.width = static_cast<std::uint16_t>(draw(1, 140));
-    world.row_words = (world.width + 63U) / 64U;
-    world.vision_blockers.assign(std::size_t{world.height} * world.row_words, 0);
+    world.bit_layout.begin(world.height, world.width);
+    world.vision_blockers.assign(world.bit_layout.num_words(), 0);
     std::vector<std::pair<int, int>> blockers;
     for (int i = draw(0, 40); i > 0; --i) {
       blockers.emplace_back(draw(0, world.height - 1), draw(0, world.width - 1));
       const auto& [row, col] = blockers.back();
-      world.vision_blockers[static_cast<std::size_t>(row) * world.row_words + static_cast<std::size_t>(col) / 64] |=
-          std::uint64_t{1} << (col % 64);
+      const BitPlace place =
+          world.bit_layout.place({static_cast<std::uint16_t>(row), static_cast<std::uint16_t>(col)});
+      world.vision_blockers[place.word] |= place.bit;
     }
     // Corners and edges most of all: there the window hangs over.
     const Location at{static_cast<std::uint16_t>(draw(0, 1) ? draw(0, world.height - 1) : draw(0, 1) * (world.height - 1)),
@@ -130,7 +176,7 @@ void test_visible_rows() {
           if (std::abs(from_row) > seen.row_radius || std::abs(from_col) > seen.col_radius) continue;
           expected = expected && !blocks_line_of_sight(from_row, from_col, row, col);
         }
-        const bool got = (rows[static_cast<std::size_t>(row + seen.row_radius)] >> (col + seen.col_radius)) & 1U;
+        const bool got = (rows[row + seen.row_radius] >> (col + seen.col_radius)) & 1U;
         CHECK(got == expected, "round " + std::to_string(round));
       }
     }
