@@ -49,6 +49,19 @@ void finish_initial_stats(AgentConfig& agent, const std::vector<std::string>& na
   for (const auto& [name, stat] : table) agent.initial_stats.push_back(stat);
 }
 
+void finish_rewards(const Game& game, std::vector<RewardEntry>& rewards) {
+  for (RewardEntry& entry : rewards) {
+    const Value& value = game.values[entry.value];
+    if (value.kind != ValueKind::sum || value.terms.count != 1 || value.logarithm) continue;
+    const ValueTerm& term = game.value_terms[value.terms.first];
+    const Value& amount = game.values[term.value];
+    if (amount.kind != ValueKind::inventory) continue;
+    entry.is_amount = true;
+    entry.resource = amount.resource;
+    if (value.weighted) entry.weight = term.weight;
+  }
+}
+
 void finish_observation(Game& game) {
   ObservationConfig& observation = game.observation;
   observation.row_radius = observation.height / 2;
@@ -70,6 +83,7 @@ std::shared_ptr<const Game> finish_game(Game game) {
   for (ObjectConfig& object : game.objects) {
     finish_inventory(object.inventory, game.num_resources());
     finish_initial_stats(object.agent, game.agent_stat_names);
+    finish_rewards(game, object.agent.rewards);
     std::sort(object.tags.begin(), object.tags.end());
     object.tags.erase(std::unique(object.tags.begin(), object.tags.end()), object.tags.end());
     game.any_aoe = game.any_aoe || !object.aoes.empty();

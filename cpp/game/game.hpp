@@ -71,6 +71,11 @@ struct TerritoryControl {
 struct RewardEntry {
   ValueId value = kAbsent;
   bool per_tick = false;
+  // Set by finish_game. Most rewards are `weight` times the amount of one resource, which configs write as a sum of one
+  // term: read without a walk over the expression, with the same arithmetic.
+  bool is_amount = false;
+  ResourceId resource = 0;
+  float weight = 1.0F;
 };
 
 struct InitialStat {

@@ -1,5 +1,7 @@
 #include "rules/actions.hpp"
 
+#include <algorithm>
+
 #include "rules/handlers.hpp"
 
 namespace metta {
@@ -7,6 +9,8 @@ namespace metta {
 namespace {
 
 enum class Stream : std::uint8_t { core, vibe };
+
+constexpr std::int32_t kNoop = 0;  // always first: _actions of metta_puffer/engine/compile.py
 
 // Every handler of the game's chain until one succeeds. The last two are to walk onto an empty cell and to use what
 // stands there: _move_handlers of metta_puffer/engine/compile.py puts them there.
@@ -80,21 +84,46 @@ void count_invalid_index(World& world, std::uint32_t row, std::int32_t index) {
   world.invalid_index_counts.push_back({row, index, 1.0F});
 }
 
-// The published engine passes twice over both streams, by priority. No action has the first pass's priority: it only
-// counts invalid indices, once more.
-void pass_over(World& world, const std::int32_t* actions, Stream stream, bool first_pass) {
-  const Game& game = *world.game;
-  if (actions == nullptr) return;
-  const auto num_actions = static_cast<std::int32_t>(game.actions.size());
+// Actions of one stream, one for every agent; none where the caller has no such stream.
+struct Actions {
+  const std::int32_t* indices;
+  std::size_t count;
+  std::uint32_t known;  // actions of the game
+
+  bool valid(std::uint32_t row) const { return static_cast<std::uint32_t>(indices[row]) < known; }
+  // Asked once for all agents: mostly all are valid, and all vibes noop.
+  bool all_valid() const {
+    std::uint32_t largest = 0;
+    for (std::size_t row = 0; row < count; ++row) {
+      largest = std::max(largest, static_cast<std::uint32_t>(indices[row]));  // a negative index is a large one
+    }
+    return count == 0 || largest < known;
+  }
+  bool all_noop() const {
+    std::int32_t any = 0;
+    for (std::size_t row = 0; row < count; ++row) any |= indices[row];
+    return any == kNoop;
+  }
+};
+
+void count_invalid_indices(World& world, const Actions& actions) {
+  if (actions.all_valid()) return;
   for (const std::uint32_t row : world.agent_order) {
-    const std::int32_t index = actions[row];
     world.acting_agent = row;
-    if (index < 0 || index >= num_actions) {
+    if (!actions.valid(row)) count_invalid_index(world, row, actions.indices[row]);
+  }
+}
+
+void perform_stream(World& world, const Actions& actions, Stream stream) {
+  if (actions.count == 0 || (stream == Stream::vibe && actions.all_noop())) return;
+  for (const std::uint32_t row : world.agent_order) {
+    const std::int32_t index = actions.indices[row];
+    world.acting_agent = row;
+    if (!actions.valid(row)) {
       count_invalid_index(world, row, index);
       continue;
     }
-    if (first_pass) continue;
-    const Action& action = game.actions[static_cast<std::size_t>(index)];
+    const Action& action = world.game->actions[static_cast<std::size_t>(index)];
     if ((action.kind == ActionKind::change_vibe) != (stream == Stream::vibe)) continue;  // silently ignored
     if (!perform(world, action, row)) continue;
     world.agents[row].executed_action = index;
@@ -104,11 +133,19 @@ void pass_over(World& world, const std::int32_t* actions, Stream stream, bool fi
 
 }  // namespace
 
+// The published engine passes twice over both streams, by priority. No action has the first pass's priority: it only
+// counts invalid indices, once more.
 void perform_actions(World& world) {
-  for (const bool first_pass : {true, false}) {
-    pass_over(world, world.buffers.actions, Stream::core, first_pass);
-    pass_over(world, world.buffers.vibe_actions, Stream::vibe, first_pass);
-  }
+  const auto actions = [&world](const std::int32_t* indices) {
+    return Actions{indices, indices == nullptr ? 0 : world.agent_order.size(),
+                   static_cast<std::uint32_t>(world.game->actions.size())};
+  };
+  const Actions core = actions(world.buffers.actions);
+  const Actions vibes = actions(world.buffers.vibe_actions);
+  count_invalid_indices(world, core);
+  count_invalid_indices(world, vibes);
+  perform_stream(world, core, Stream::core);
+  perform_stream(world, vibes, Stream::vibe);
 }
 
 }  // namespace metta

@@ -6,20 +6,10 @@ namespace metta {
 
 namespace {
 
-// Most rewards are the amount of one resource, which configs write as a sum of one term: read without a walk over the
-// expression, with the same arithmetic.
-float reward_value(World& world, ValueId id, ObjectIndex agent) {
-  const Game& game = *world.game;
-  const Value& value = game.values[id];
-  if (value.kind == ValueKind::sum && value.terms.count == 1 && !value.logarithm) {
-    const ValueTerm& term = game.value_terms[value.terms.first];
-    const Value& amount = game.values[term.value];
-    if (amount.kind == ValueKind::inventory) {
-      const auto held = static_cast<float>(world.amount(agent, amount.resource));
-      return 0.0F + (value.weighted ? held * term.weight : held);  // the sum begins with a positive zero
-    }
-  }
-  return resolve_value(world, id, Context{}, agent);
+float reward_value(World& world, const RewardEntry& entry, ObjectIndex agent) {
+  if (!entry.is_amount) return resolve_value(world, entry.value, Context{}, agent);
+  // The sum begins with a positive zero.
+  return 0.0F + static_cast<float>(world.amount(agent, entry.resource)) * entry.weight;
 }
 
 }  // namespace
@@ -45,7 +35,7 @@ void pay_rewards(World& world) {
     float* previous = world.previous_rewards.data() + world.reward_start[row];
     float total = 0.0F;
     for (const RewardEntry& entry : world.config_of(object).agent.rewards) {
-      const float value = reward_value(world, entry.value, object);
+      const float value = reward_value(world, entry, object);
       total += entry.per_tick ? value : value - *previous;
       *previous++ = value;
     }
