@@ -129,7 +129,9 @@ class NativeBatch:
     def step(self) -> None:
         if self._waiting:
             self._hand_over_ready_maps()
-        self._finish_step(self._batch.step())
+        failed = self._batch.step()
+        if failed or self._waiting:
+            self._finish_step(failed)
 
     def step_async(self, group: int) -> None:
         """Starts one step of a group's worlds and returns. Their rows belong to the engine until `wait`."""
@@ -138,11 +140,14 @@ class NativeBatch:
         self._batch.step_async(group)
 
     def wait(self, group: int) -> None:
-        self._finish_step(self._batch.wait(group), group)
+        failed = self._batch.wait(group)
+        if failed or self._waiting:
+            self._finish_step(failed, group)
 
     def require_idle(self, group: int | None = None) -> None:
         self._batch.require_idle(group)
 
+    # Not called after most steps: of one world's step every call is a few percent.
     def _finish_step(self, failed: list[tuple[Any, ...]], group: int | None = None) -> None:
         """Begins the episodes whose maps came too late for the step, then raises for all worlds that failed."""
         failures = [WorldFailure(*failure) for failure in failed]
@@ -171,7 +176,10 @@ class NativeBatch:
                 del self._waiting[world]
 
     def take_ended(self, group: int | None = None) -> list[EndedEpisode]:
-        ended = [self._ended_episode(summary) for summary in self._batch.take_ended(group)]
+        summaries = self._batch.take_ended(group)
+        if not summaries and not self._ended:
+            return []
+        ended = [self._ended_episode(summary) for summary in summaries]
         if self._ended:
             first, end = (0, len(self._buffers.rewards)) if group is None else self._batch.group_worlds(group)
             ended += [self._ended.pop(world) for world in list(self._ended) if first <= world < end]
