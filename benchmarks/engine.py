@@ -6,9 +6,11 @@ much as each other's are alike. Arms:
 
 * puffer      upstream's MettaGridPufferEnv, one world
 * published   the wheel's C++ step alone, one world
-* native      ours through NativeBatch on one thread, one world
-* native x64  the same with 64 worlds a call
-* cores       ours with 64 worlds on all cores
+* env         our MettaPufferEnv, one world
+* env x64     the same with 64 worlds on one thread
+* native      our engine alone, one world
+* native x64  the same with 64 worlds a call on one thread
+* cores       the same on all cores
 * vector      64 of upstream's MettaGridPufferEnv under PufferLib Multiprocessing, a worker a core. In a case of its own
               and gone before its counterpart begins: its workers go on spinning after a step
 * rows        copying one observation into every row of 256 MiB, by ordinary stores as an encoder makes them: the bound
@@ -36,6 +38,7 @@ from benchmarks.engine_arms import (
     MANY,
     MAPS,
     Arm,
+    env_arm,
     fill_arm,
     native_arm,
     published_arm,
@@ -55,6 +58,8 @@ def compared_arms(config: MettaGridConfig) -> dict[str, Arm]:
     return {
         "puffer": puffer_arm(config),
         "published": published_arm(config),
+        "env": env_arm(config, 1, 1),
+        "env x64": env_arm(config, MANY, 1),
         "native": native_arm(config, 1, 1),
         "native x64": native_arm(config, MANY, 1),
         "cores": native_arm(config, MANY, CORES),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from mettagrid.config.mettagrid_config import MettaGridConfig
 
+from metta_puffer import MettaPufferEnv
 from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.native import NativeBatch
 from metta_puffer.engine.published import PublishedWorld
@@ -141,6 +142,19 @@ def native_arm(config: MettaGridConfig, worlds: int, num_threads: int) -> Arm:
 
     begin()
     return Arm(len(buffers.actions), stepper, begin, batch.close, buffers.observations)
+
+
+def env_arm(config: MettaGridConfig, worlds: int, num_threads: int) -> Arm:
+    env = MettaPufferEnv(config, num_worlds=worlds, num_threads=num_threads, map_pool=MAPS)
+    seeds = itertools.count(1)
+    stepper = stepper_of(env.step, env.num_agents)
+
+    def begin() -> None:
+        env.reset(seed=next(seeds))
+        stepper(WARM_UP_ENV_STEPS)
+
+    begin()
+    return Arm(env.num_agents, stepper, begin, env.close, env.observations)
 
 
 def turnover_arm(config: MettaGridConfig, worlds: int, num_threads: int, env_steps: int, map_pool: int) -> Arm:
