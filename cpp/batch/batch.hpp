@@ -67,6 +67,7 @@ class Batch {
   // Episodes that ended, and worlds that failed, since the last call; in world order, of one group or of all.
   std::vector<EpisodeSummary> take_ended(std::optional<std::size_t> group = std::nullopt);
   std::vector<WorldFailure> take_failures(std::optional<std::size_t> group = std::nullopt);
+  bool any_untaken() const { return untaken_ > 0; }
 
   std::size_t num_worlds() const { return slots_.size(); }
   std::size_t num_groups() const { return groups_; }

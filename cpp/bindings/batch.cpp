@@ -150,6 +150,8 @@ class PyBatch {
     return ended;
   }
 
+  bool has_ended() const { return batch_.any_untaken(); }
+
   const World& begun_world(std::size_t world) const {
     check_world(world);
     require_idle_world(world);
@@ -266,6 +268,8 @@ void register_batch(py::module_& m) {
            "Raises ValueError while the group, or any, is stepping.")
       .def("take_ended", &PyBatch::take_ended, py::arg("group") = py::none(),
            "Summaries of the episodes that ended since the last call, of one group or of all.")
+      .def("has_ended", [](const PyBatch& self) { return self.has_ended(); },
+           "Whether take_ended may find anything in any group.")
       .def("episode_stats",
            [](const PyBatch& self, std::size_t world) { return episode_stats(self.begun_world(world)); })
       .def("object_records",

@@ -20,6 +20,9 @@ from metta_puffer.engine.map_pool import MapPool, Maps, QuickMaps
 from metta_puffer.engine.maps import Grid, build_grid
 from metta_puffer.engine.random_maps import random_map_maker
 
+# More together would take hardly less a map, and hold up the step that they are made before.
+MAPS_AT_ONCE = 16
+
 AGENT_FIELDS = (
     "group_id",
     "group_name",
@@ -72,8 +75,9 @@ class NativeWorld:
 class NativeBatch:
     """Worlds of one game on `num_threads` threads (see `metta_puffer.engine.batch.WorldBatch`).
 
-    Ended episodes are replaced inside the step, on the thread of their world. Their maps are made between two steps
-    where that is quick (`random_map_maker`), else ahead in a MapPool; when one is not ready in time the step waits.
+    Ended episodes are replaced inside the step, on the thread of their world. Their maps are made ahead: where that is
+    quick (`random_map_maker`) some together between two steps, else in a MapPool. When one is not ready in time its
+    world begins after the step, in the same call.
     """
 
     def __init__(
@@ -89,7 +93,11 @@ class NativeBatch:
         self._config = config.model_copy(deep=True)
         self._game = compile_game(self._config)
         self._random_map = random_map_maker(self._config, self._game)
-        self._maps: Maps = (QuickMaps if self._random_map else MapPool)(self._build_map, map_pool)
+        self._maps: Maps = (
+            QuickMaps(self._build_map, map_pool, at_once=min(MAPS_AT_ONCE, worlds))
+            if self._random_map
+            else MapPool(self._build_map, map_pool)
+        )
         self._waiting: dict[int, tuple[int, int]] = {}  # world -> seeds of its next episode, not handed over yet
         self._ended: dict[int, EndedEpisode] = {}  # by world, looked at before anybody asked for them
         self._buffers = buffers
@@ -108,7 +116,8 @@ class NativeBatch:
         return _engine.CompiledMap(self._game.compiled, cells)
 
     def begin_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
-        self._waiting.pop(world, None)
+        if world in self._waiting:
+            self._maps.forget(self._waiting.pop(world)[1])
         self._begin(world, engine_seed, map_seed)
 
     def _begin(self, world: int, engine_seed: int, map_seed: int) -> None:
@@ -127,21 +136,21 @@ class NativeBatch:
         self._batch.end_early(world, env_step)
 
     def step(self) -> None:
-        if self._waiting:
+        if self._waiting and self._maps.any_ready():
             self._hand_over_ready_maps()
         failed = self._batch.step()
-        if failed or self._waiting:
+        if failed or (self._waiting and self._batch.has_ended()):
             self._finish_step(failed)
 
     def step_async(self, group: int) -> None:
         """Starts one step of a group's worlds and returns. Their rows belong to the engine until `wait`."""
-        if self._waiting:
+        if self._waiting and self._maps.any_ready():
             self._hand_over_ready_maps(self._batch.group_worlds(group))
         self._batch.step_async(group)
 
     def wait(self, group: int) -> None:
         failed = self._batch.wait(group)
-        if failed or self._waiting:
+        if failed or (self._waiting and self._batch.has_ended()):
             self._finish_step(failed, group)
 
     def require_idle(self, group: int | None = None) -> None:
