@@ -50,7 +50,7 @@ sanitize: sanitize-address sanitize-thread
 sanitize-address: sanitizer-build-address
 	LD_PRELOAD="$(call RUNTIME,asan)" ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 OMP_NUM_THREADS=1 \
 	  build/sanitize-address/bin/python -m pytest --timeout 0 -m "not long" \
-	  tests/cpp tests/test_kernels.py tests/engine tests/parity --ignore tests/engine/test_allocations.py \
+	  tests/cpp tests/test_kernels.py tests/test_env_actions.py tests/engine tests/parity --ignore tests/engine/test_allocations.py \
 	  --deselect tests/parity/test_harness.py::test_a_crash_a_hang_and_an_error_of_the_harness_are_told_apart
 
 # What runs on threads, every world of the zoo and hostile games among it; the other parity tests step one world, which
