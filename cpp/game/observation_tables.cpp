@@ -30,8 +30,8 @@ bool narrow(int blocker, int target, Fraction& first, Fraction& last) {
   return !(last < first);
 }
 
-WindowRows mask_rows(int row_radius, int col_radius, int clamped_rows, int clamped_cols) {
-  WindowRows mask{};
+MaskRows mask_rows(int row_radius, int col_radius, int clamped_rows, int clamped_cols) {
+  MaskRows mask{};
   for (int row = -row_radius; row <= row_radius; ++row) {
     for (int col = -col_radius; col <= col_radius; ++col) {
       if (!in_window(row, col, row_radius, col_radius) || !in_window(row, col, clamped_rows, clamped_cols)) continue;

@@ -11,13 +11,12 @@ struct ObservationConfig;
 
 inline constexpr int kMaxWindow = 15;  // rows or columns: an offset is packed into four bits
 
-// One bit a column, for every row of the window; the last row is not used. A vector: sets of cells are cut and joined by
-// one instruction.
+// One bit a column, for every row of the window; the last row is not used.
 inline constexpr int kWindowRows = 16;
-using WindowRows [[gnu::vector_size(kWindowRows * sizeof(std::uint16_t))]] = std::uint16_t;
+using MaskRows = std::array<std::uint16_t, kWindowRows>;
 using WindowBits = std::array<std::uint64_t, 4>;  // one bit a cell of the window's box, row * width + column
 
-// Where in WindowRows the cells of 32 positions of the emission order are. Of no cell: bit 0.
+// Where in MaskRows the cells of 32 positions of the emission order are. Of no cell: bit 0.
 struct RankGroup {
   alignas(32) std::array<std::uint8_t, 32> byte{};
   alignas(32) std::array<std::uint8_t, 32> bit{};
@@ -36,7 +35,7 @@ static_assert(kPieceBytes == kFullPiece + 1);
 
 struct ObservationTables {
   // The window mask when the radius is clamped to the index; the last one is the whole window.
-  std::vector<WindowRows> masks;
+  std::vector<MaskRows> masks;
   std::array<RankGroup, 6> rank_groups;  // positions in ObservationConfig::window
   std::size_t num_rank_groups = 0;
   // [cells in emission order]: the cell's location byte where each token of a piece has its own.

@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #endif
 
-#include "game/observation_tables.hpp"
+#include "observe/window_rows.hpp"
 
 namespace metta {
 

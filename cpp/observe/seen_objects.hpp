@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "game/observation_tables.hpp"
 #include "game/types.hpp"
+#include "observe/window_rows.hpp"
 
 namespace metta {
 

@@ -36,7 +36,7 @@ std::uint32_t bits_from(const WindowBits& bits, int first) {
 
 WindowRows visible_rows(const Game& game, const World& world, Location at, std::size_t clamp) {
   const ObservationConfig& observation = game.observation;
-  WindowRows rows = observation.tables.masks[clamp];
+  auto rows = std::bit_cast<WindowRows>(observation.tables.masks[clamp]);
   if (!observation.any_blocks_vision) return rows;
   const WindowBits hidden = hidden_cells(observation, world, at);
   // The published engine stores the flags with the window's width as stride and reads them with the clamped one.

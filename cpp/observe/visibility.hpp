@@ -1,6 +1,7 @@
 // Which cells of an observer's window are candidates: on the map, in the mask, not hidden by a blocker of vision.
 #pragma once
 
+#include "observe/window_rows.hpp"
 #include "world/world.hpp"
 
 namespace metta {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "observe/window_rows.hpp"
 #include "world/map_bits.hpp"
 
 namespace metta {
