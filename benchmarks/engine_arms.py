@@ -187,15 +187,7 @@ def turnover_arm(config: MettaGridConfig, worlds: int, num_threads: int, env_ste
 def native_batch(
     config: MettaGridConfig, worlds: int, num_threads: int, map_pool: int
 ) -> tuple[WorldBuffers, NativeBatch]:
-    rows = worlds * config.game.num_agents
-    buffers = WorldBuffers(
-        observations=np.zeros((rows, config.game.obs.num_tokens, 3), dtype=np.uint8),
-        rewards=np.zeros(rows, dtype=np.float32),
-        terminals=np.zeros(rows, dtype=np.bool_),
-        truncations=np.zeros(rows, dtype=np.bool_),
-        actions=np.zeros(rows, dtype=np.int32),
-        vibe_actions=np.zeros(rows, dtype=np.int32),
-    )
+    buffers = WorldBuffers.zeros(config, worlds)
     return buffers, NativeBatch(config, worlds, buffers, num_threads, map_pool=map_pool)
 
 

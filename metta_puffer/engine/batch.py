@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from mettagrid.config.mettagrid_config import MettaGridConfig
 
 from metta_puffer.errors import UserError
 
@@ -24,6 +25,19 @@ class WorldBuffers:
     truncations: npt.NDArray[np.bool_]  # [rows]
     actions: npt.NDArray[np.int32]  # [rows], indices of the engine's action table
     vibe_actions: npt.NDArray[np.int32]  # [rows], indices of the engine's action table, 0 for none
+
+    @classmethod
+    def zeros(cls, config: MettaGridConfig, worlds: int) -> "WorldBuffers":
+        """Memory of its own for `worlds` of a game."""
+        rows = worlds * config.game.num_agents
+        return cls(
+            observations=np.zeros((rows, config.game.obs.num_tokens, 3), dtype=np.uint8),
+            rewards=np.zeros(rows, dtype=np.float32),
+            terminals=np.zeros(rows, dtype=np.bool_),
+            truncations=np.zeros(rows, dtype=np.bool_),
+            actions=np.zeros(rows, dtype=np.int32),
+            vibe_actions=np.zeros(rows, dtype=np.int32),
+        )
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def _play(
     config: MettaGridConfig, actor: Actor, seeds: Sequence[int], engine: EngineName, num_threads: int
 ) -> list[Episode]:
     """One episode of every seed, side by side. A world that ends early steps on unheeded until the last one ends."""
-    buffers = _make_buffers(config, len(seeds))
+    buffers = WorldBuffers.zeros(config, len(seeds))
     batch = open_batch(config, len(seeds), buffers, engine, num_threads)
     codec = ActionCodec(config)
     episodes: dict[int, Episode] = {}
@@ -87,15 +87,3 @@ def _play(
 def _episode(config: MettaGridConfig, ended: EndedEpisode, seed: int) -> Episode:
     stats = episode_info(ended, expected_agent_stats(config))
     return Episode(seed=seed, score=stats["episode_return"], env_steps=ended.env_steps, stats=stats)
-
-
-def _make_buffers(config: MettaGridConfig, worlds: int) -> WorldBuffers:
-    rows = worlds * config.game.num_agents
-    return WorldBuffers(
-        observations=np.zeros((rows, config.game.obs.num_tokens, 3), dtype=np.uint8),
-        rewards=np.zeros(rows, dtype=np.float32),
-        terminals=np.zeros(rows, dtype=np.bool_),
-        truncations=np.zeros(rows, dtype=np.bool_),
-        actions=np.zeros(rows, dtype=np.int32),
-        vibe_actions=np.zeros(rows, dtype=np.int32),
-    )

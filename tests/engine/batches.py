@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from mettagrid.config.mettagrid_config import MettaGridConfig
 
 from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.native import NativeBatch
@@ -13,25 +12,13 @@ from metta_puffer.games import make_game
 WORLDS, GROUPS = 6, 2
 
 
-def make_buffers(config: MettaGridConfig, worlds: int) -> WorldBuffers:
-    rows = worlds * config.game.num_agents
-    return WorldBuffers(
-        observations=np.zeros((rows, config.game.obs.num_tokens, 3), dtype=np.uint8),
-        rewards=np.zeros(rows, dtype=np.float32),
-        terminals=np.zeros(rows, dtype=np.bool_),
-        truncations=np.zeros(rows, dtype=np.bool_),
-        actions=np.zeros(rows, dtype=np.int32),
-        vibe_actions=np.zeros(rows, dtype=np.int32),
-    )
-
-
 def copies(buffers: WorldBuffers) -> list[npt.NDArray[Any]]:
     return [array.copy() for array in (buffers.observations, buffers.rewards, buffers.terminals, buffers.truncations)]
 
 
 def begun(num_threads: int = 2, worlds: int = WORLDS, groups: int = GROUPS) -> tuple[NativeBatch, WorldBuffers]:
     config = make_game("arena", 3, max_steps=1000)
-    buffers = make_buffers(config, worlds)
+    buffers = WorldBuffers.zeros(config, worlds)
     buffers.actions[:] = np.random.default_rng(0).integers(0, 5, len(buffers.actions))
     batch = NativeBatch(config, worlds, buffers, num_threads, num_groups=groups)
     for world in range(worlds):

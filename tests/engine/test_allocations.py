@@ -22,14 +22,7 @@ from tests.engine.test_allocations import game
 count = ctypes.CDLL(sys.argv[1]).allocations_so_far
 config, worlds = game(sys.argv[2]), 3
 rows = worlds * config.game.num_agents
-buffers = WorldBuffers(
-    observations=np.zeros((rows, config.game.obs.num_tokens, 3), dtype=np.uint8),
-    rewards=np.zeros(rows, dtype=np.float32),
-    terminals=np.zeros(rows, dtype=np.bool_),
-    truncations=np.zeros(rows, dtype=np.bool_),
-    actions=np.zeros(rows, dtype=np.int32),
-    vibe_actions=np.zeros(rows, dtype=np.int32),
-)
+buffers = WorldBuffers.zeros(config, worlds)
 batch = NativeBatch(config, worlds, buffers, map_pool=1)
 for world in range(worlds):
     batch.begin_episode(world, 7, 0)

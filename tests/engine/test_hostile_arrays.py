@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from metta_puffer import MettaPufferEnv, _engine
+from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.compile import compile_game
 from metta_puffer.games import make_game
-from tests.engine.batches import make_buffers
 
 AGENTS = 3
 Array = npt.NDArray[Any]
@@ -85,7 +85,7 @@ def game() -> Any:
 
 def filled(seed: int) -> dict[str, Array]:
     """Buffers of one world that hold no zeroes, so that a write shows."""
-    arrays: dict[str, Array] = dict(vars(make_buffers(make_game("arena", AGENTS), 1)))
+    arrays: dict[str, Array] = dict(vars(WorldBuffers.zeros(make_game("arena", AGENTS), 1)))
     for array in arrays.values():
         array[...] = 1
     return arrays

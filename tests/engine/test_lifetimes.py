@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pytest
 
 from metta_puffer import _engine
+from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.compile import compile_game
 from metta_puffer.games import make_game
-from tests.engine.batches import WORLDS, assert_same, begun, expected_after, make_buffers
+from tests.engine.batches import WORLDS, assert_same, begun, expected_after
 
 
 def test_buffers_outlive_their_owner() -> None:
@@ -28,7 +29,7 @@ def test_buffers_outlive_their_owner() -> None:
 
 def test_a_batch_keeps_the_buffers_it_began_with() -> None:
     batch, buffers = begun()
-    other = make_buffers(make_game("arena", 3), WORLDS)
+    other = WorldBuffers.zeros(make_game("arena", 3), WORLDS)
     with pytest.raises(ValueError, match="attached already"):
         batch._batch.attach(*vars(other).values())
     batch.step()
@@ -51,7 +52,7 @@ def test_what_is_no_usable_array_is_refused(actions: Any) -> None:
     game = compile_game(make_game("arena", 3))
     cells = game.compile_map([["agent.agent"] * 3])
     world = _engine.World(game.compiled, cells, 0)
-    buffers = make_buffers(make_game("arena", 3), 1)
+    buffers = WorldBuffers.zeros(make_game("arena", 3), 1)
     world.attach(buffers.observations, buffers.rewards, buffers.terminals, buffers.truncations)
     with pytest.raises((TypeError, ValueError), match=r"actions|incompatible"):
         world.step(actions, None)
@@ -70,7 +71,7 @@ def test_a_world_that_could_not_be_made_shows_nothing() -> None:
     config = make_game("arena", 3)
     game = compile_game(config)
     batch = _engine.Batch(game.compiled, 1, 1, 1)
-    batch.attach(*vars(make_buffers(config, 1)).values())
+    batch.attach(*vars(WorldBuffers.zeros(config, 1)).values())
     too_few = _engine.CompiledMap(game.compiled, game.compile_map([["agent.agent", "wall"]]))
     with pytest.raises(RuntimeError, match="1 agents"):
         batch.begin_episode(0, too_few, 1)

@@ -12,9 +12,10 @@ from mettagrid.config.mettagrid_config import MettaGridConfig
 from mettagrid.config.mutation import EntityTarget, ResourceDeltaMutation
 
 from metta_puffer import MettaPufferEnv
+from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.native import NativeBatch
 from metta_puffer.games import make_game
-from tests.engine.batches import copies, make_buffers
+from tests.engine.batches import copies
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_episodes_equal_the_published_engines(options: dict[str, Any]) -> None:
 def play(config: MettaGridConfig, num_threads: int, groups: int) -> list[npt.NDArray[Any]]:
     """18 worlds over three episodes; everything they wrote, env step by env step."""
     worlds = 18  # fewer rows than 64 are stepped on the calling thread
-    buffers = make_buffers(config, worlds)
+    buffers = WorldBuffers.zeros(config, worlds)
     batch = NativeBatch(config, worlds, buffers, num_threads, map_pool=2, num_groups=groups)
     episodes = [0] * worlds
     for world in range(worlds):
@@ -96,7 +97,7 @@ def breaking_game() -> MettaGridConfig:
 
 def test_a_world_that_breaks_is_named_and_the_others_go_on() -> None:
     bad = breaking_game()
-    buffers = make_buffers(bad, 40)
+    buffers = WorldBuffers.zeros(bad, 40)
     batch = NativeBatch(bad, 40, buffers, num_threads=2)
     for world in (0, 2):
         batch.begin_episode(world, world, world)
@@ -137,7 +138,7 @@ def test_a_forked_process_steps_with_threads_of_its_own() -> None:
 def test_worlds_are_small() -> None:
     """At 24 agents on a 37x37 map a world takes at most 64 KiB beside the observations."""
     config = make_arena(24)
-    batch = NativeBatch(config, 1, make_buffers(config, 1))
+    batch = NativeBatch(config, 1, WorldBuffers.zeros(config, 1))
     batch.begin_episode(0, 1, 1)
     for _ in range(50):
         batch.step()

@@ -12,10 +12,11 @@ from mettagrid.config.mettagrid_config import MettaGridConfig
 from mettagrid.config.mutation import EntityTarget, ResourceDeltaMutation, SetRelativeTargetMutation
 
 from metta_puffer import _engine
+from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.compile import compile_game
 from metta_puffer.engine.native import NativeBatch
 from metta_puffer.games import make_game
-from tests.engine.batches import GROUPS, assert_same, begun, copies, expected_after, make_buffers
+from tests.engine.batches import GROUPS, assert_same, begun, copies, expected_after
 
 
 @pytest.mark.parametrize("threads", [10**9, 2**62])
@@ -116,7 +117,7 @@ def test_two_threads_begin_and_step_two_groups() -> None:
     """So many worlds that huge pages are asked for; a thread looks at its own group only (for TSan to see)."""
     config = make_game("arena", 24)
     worlds = 160
-    buffers = make_buffers(config, worlds)
+    buffers = WorldBuffers.zeros(config, worlds)
     batch = NativeBatch(config, worlds, buffers, 2, map_pool=1, num_groups=2)
 
     def play(group: int) -> None:
@@ -131,7 +132,7 @@ def test_two_threads_begin_and_step_two_groups() -> None:
     for thread in threads:
         thread.join()
     assert worlds * batch.world_bytes(0) > 8 << 20
-    alone = make_buffers(config, worlds)
+    alone = WorldBuffers.zeros(config, worlds)
     one = NativeBatch(config, worlds, alone, map_pool=1)
     for world in range(worlds):
         one.begin_episode(world, world, 0)
@@ -154,7 +155,7 @@ def aiming_game() -> MettaGridConfig:
 def test_a_world_that_fails_in_a_thread_names_world_step_and_agent() -> None:
     config = aiming_game()
     game = compile_game(config)
-    buffers = make_buffers(config, 4)
+    buffers = WorldBuffers.zeros(config, 4)
     batch = _engine.Batch(game.compiled, 4, 2, 2)
     batch.attach(*vars(buffers).values())
     wall = ["agent.agent", "wall", "agent.agent", "wall"]

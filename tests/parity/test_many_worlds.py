@@ -18,7 +18,6 @@ from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.compile import compile_game
 from metta_puffer.engine.maps import build_grid
 from metta_puffer.engine.published import PublishedGame, end_on_game_stats
-from tests.engine.batches import make_buffers
 from tests.parity.case import Case
 from tests.parity.hostile import spoil
 from tests.parity.lockstep import Progress, attempt
@@ -64,7 +63,7 @@ def play_on_threads(case: Case, num_threads: int = 2, num_groups: int = 2) -> tu
     game = compile_game(case.config)
     cells = game.compile_map(build_grid(case.config, case.seed) if case.grid is None else case.grid)
     batch = _engine.Batch(game.compiled, NUM_WORLDS, num_threads, num_groups)
-    buffers = make_buffers(case.config, NUM_WORLDS)
+    buffers = WorldBuffers.zeros(case.config, NUM_WORLDS)
     batch.attach(*vars(buffers).values())
     built = _engine.CompiledMap(game.compiled, cells)
     for world in range(NUM_WORLDS):
@@ -85,7 +84,7 @@ def play_on_threads(case: Case, num_threads: int = 2, num_groups: int = 2) -> tu
 def play_published(case: Case) -> Played:
     game, agents = PublishedGame(case.config), case.config.game.num_agents
     grid = build_grid(case.config, case.seed) if case.grid is None else case.grid
-    buffers = make_buffers(case.config, NUM_WORLDS)
+    buffers = WorldBuffers.zeros(case.config, NUM_WORLDS)
     worlds = []
     for world in range(NUM_WORLDS):
         rows = slice(world * agents, (world + 1) * agents)
