@@ -156,7 +156,7 @@ void Batch::use_huge_pages(std::size_t group) {
     add(world.tokens.cells);
     add(world.tokens.words);
     add(world.inventory_pool);
-    pages.add(world.agent_stats.row(0), world.agents.size() * world.agent_stats.row_bytes());
+    add(world.agent_stats.values());
   }
   pages.add(&slots_[first], (end - first) * sizeof(Slot));
   pages.ask();

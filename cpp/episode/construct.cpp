@@ -47,8 +47,9 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.tag_lists.resize(game.num_tags());
   for (auto& list : world.tag_lists) list.clear();
   world.agents.clear();
-  world.agent_stats.reset(game.agent_stat_names.size(), 0);
+  world.agent_stats.reset(game.agent_stat_names.size(), game.num_agents);
   world.game_stats.reset(game.game_stat_names.size(), 1);
+  world.game_stats.add_tracker();
   world.invalid_index_counts.clear();
   world.next_event = 0;
   world.game_context_target = kNoObject;

@@ -202,11 +202,13 @@ struct ResourceStats {
   StatId amount = 0, gained = 0, lost = 0, deposited = 0;  // agents' table
 };
 
+// The first of the agents' table, because most steps change them.
 struct AgentStatIds {
   StatId noop_success = 0, move_success = 0, move_failed = 0, vibe_success = 0, action_failed = 0;
   StatId invalid_index = 0, max_steps_without_motion = 0, visited = 0, unique_visited = 0, max_distance = 0;
   StatId swap = 0, death = 0;
 };
+inline constexpr std::size_t kEngineStats = sizeof(AgentStatIds) / sizeof(StatId);
 
 struct GameStatIds {
   StatId tokens_written = 0, tokens_dropped = 0, tokens_free_space = 0;

@@ -35,9 +35,10 @@ void restart_coverage(World& world) {
 
 void track_coverage(World& world) {
   for (std::uint32_t row = 0; row < world.game->num_agents; ++row) {
-    visit(world, row);
     const Agent& agent = world.agents[row];
     const Location now = world.objects[agent.object].location;
+    if (now == agent.step_start) continue;
+    visit(world, row);
     const auto distance = static_cast<float>(std::abs(now.row - agent.spawn.row) + std::abs(now.col - agent.spawn.col));
     const StatId farthest = world.game->agent_stats.max_distance;
     if (distance > world.agent_stats.value(row, farthest)) world.agent_stats.set(row, farthest, distance);

@@ -27,6 +27,11 @@ void prefetch_fields(const World& world) {
 
 void prefetch_agents(const World& world) {
   ask_for_range(world.agents.data(), world.agents.size() * sizeof(Agent));
+  ask_for_range(world.buffers.actions, world.agents.size() * sizeof(std::int32_t));
+  ask_for_range(world.buffers.rewards, world.agents.size() * sizeof(float));
+  ask_for_range(world.reward_start.data(), world.agents.size() * sizeof(float));
+  ask_for(world.buffers.terminals);
+  ask_for(world.buffers.truncations);
   ask_for(world.random.next_word());
 }
 
@@ -44,19 +49,21 @@ Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
     add_all(world->occupied);
     add_all(world->seen.before);
     add_all(world->seen.now);
+    add_all(world->seen.last_seen);
   }
   add_all(world->tokens.words);
   add_all(world->tokens.written_bytes);
   add_all(world->inventory_pool);
   add_all(world->previous_rewards);
-  add(world->agent_stats.row(0), world->agents.size() * world->agent_stats.row_bytes());
+  add(world->agent_stats.values().data(), kEngineStats * world->agent_stats.room() * sizeof(float));
 }
 
 void Prefetch::next_share() {
   if (world_ == nullptr) return;
   if (row_ < world_->agents.size()) {
-    const ObjectIndex object = world_->agents[row_].object;
-    ask_for(&world_->objects[object]);
+    const Agent& agent = world_->agents[row_];
+    ask_for(&world_->objects[agent.object]);
+    ask_for(&world_->visited[row_ * world_->visited_words + world_->cell(agent.last_place) / 64]);
     ++row_;
   }
   for (std::size_t run = 0; run < num_runs_; ++run) {

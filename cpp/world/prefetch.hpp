@@ -38,7 +38,7 @@ class Prefetch {
   const World* world_;
   std::uint32_t row_ = 0;
   std::size_t num_runs_ = 0;
-  std::array<Run, 10> runs_;
+  std::array<Run, 11> runs_;
 };
 
 }  // namespace metta

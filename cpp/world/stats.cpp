@@ -1,22 +1,35 @@
 #include "world/stats.hpp"
 
+#include <algorithm>
+
 namespace metta {
 
-void StatTable::reset(std::size_t names, std::size_t trackers) {
+void StatTable::reset(std::size_t names, std::size_t room) {
   names_ = names;
   words_ = (names + 63) / 64;
-  values_.assign(names_ * trackers, 0.0F);
-  touched_.assign(words_ * trackers, 0);
-  counts_.assign(trackers, 0);
-  oldest_.assign(trackers, 0);
+  room_ = room;
+  values_.assign(names * room, 0.0F);
+  touched_.clear();
+  counts_.clear();
+  oldest_.clear();
 }
 
 std::size_t StatTable::add_tracker() {
-  values_.resize(values_.size() + names_, 0.0F);
+  const std::size_t row = counts_.size();
+  if (row == room_) make_room(std::max<std::size_t>(2 * room_, 1));
   touched_.resize(touched_.size() + words_, 0);
   counts_.push_back(0);
   oldest_.push_back(0);
-  return counts_.size() - 1;
+  return row;
+}
+
+void StatTable::make_room(std::size_t trackers) {
+  std::vector<float> values(names_ * trackers, 0.0F);
+  for (std::size_t stat = 0; stat < names_; ++stat) {
+    std::copy_n(values_.data() + stat * room_, room_, values.data() + stat * trackers);
+  }
+  values_ = std::move(values);
+  room_ = trackers;
 }
 
 void StatTable::count_unlisted_name(std::size_t row) {

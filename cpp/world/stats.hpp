@@ -1,4 +1,5 @@
-// Statistics as interned slots: one row a tracker, a bit that says whether the name exists yet.
+// Statistics as interned slots, and a bit that says whether the name exists yet for a tracker. The values of one statistic
+// lie together: a step changes a few statistics of every agent, and finds them in a few lines of memory.
 #pragma once
 
 #include <cstdint>
@@ -10,30 +11,31 @@ namespace metta {
 
 class StatTable {
  public:
-  void reset(std::size_t names, std::size_t trackers);
+  // Without trackers, but with room for as many.
+  void reset(std::size_t names, std::size_t room);
   std::size_t add_tracker();  // returns its row
 
   float get(std::size_t row, std::size_t stat) {  // reading a statistic creates it
     touch(row, stat);
-    return values_[row * names_ + stat];
+    return values_[stat * room_ + row];
   }
   void set(std::size_t row, std::size_t stat, float value) {
     touch(row, stat);
-    values_[row * names_ + stat] = value;
+    values_[stat * room_ + row] = value;
   }
   void add(std::size_t row, std::size_t stat, float value) {
     touch(row, stat);
-    values_[row * names_ + stat] += value;
+    values_[stat * room_ + row] += value;
   }
 
   bool exists(std::size_t row, std::size_t stat) const {
     return (touched_[row * words_ + stat / 64] >> (stat % 64)) & 1U;
   }
-  float value(std::size_t row, std::size_t stat) const { return values_[row * names_ + stat]; }
+  float value(std::size_t row, std::size_t stat) const { return values_[stat * room_ + row]; }
   // The statistic that this tracker has had longest; throws when it has none.
   StatId oldest(std::size_t row) const;
-  const float* row(std::size_t row) const { return values_.data() + row * names_; }
-  std::size_t row_bytes() const { return names_ * sizeof(float); }
+  const std::vector<float>& values() const { return values_; }  // [statistics, room for trackers]
+  std::size_t room() const { return room_; }
   // Counts one more name of this tracker that has no slot here; throws at kMaxStatsPerTracker.
   void count_unlisted_name(std::size_t row);
   std::size_t bytes() const {
@@ -46,9 +48,11 @@ class StatTable {
     if (!exists(row, stat)) [[unlikely]] create(row, stat);
   }
   void create(std::size_t row, std::size_t stat);
+  void make_room(std::size_t trackers);
 
   std::size_t names_ = 0;
-  std::size_t words_ = 0;
+  std::size_t words_ = 0;  // of touched_, for one tracker
+  std::size_t room_ = 0;
   std::vector<float> values_;
   std::vector<std::uint64_t> touched_;
   std::vector<std::uint16_t> counts_;  // names a tracker has

@@ -29,11 +29,14 @@ void World::shift(ObjectIndex object, Location to) {
   const Location from = objects[object].location;
   const BitPlace old_place = bit_layout.place(from);
   const BitPlace new_place = bit_layout.place(to);
-  for (std::vector<std::uint64_t>* bits : {&occupied, &vision_blockers, &seen.before}) {
-    const bool set = ((*bits)[old_place.word] & old_place.bit) != 0;
-    (*bits)[old_place.word] &= ~old_place.bit;
-    (*bits)[new_place.word] |= set ? new_place.bit : 0;
-  }
+  const auto move_bit = [&](std::vector<std::uint64_t>& bits) {
+    const bool set = (bits[old_place.word] & old_place.bit) != 0;
+    bits[old_place.word] &= ~old_place.bit;
+    bits[new_place.word] |= set ? new_place.bit : 0;
+  };
+  move_bit(occupied);
+  move_bit(seen.before);
+  if (config_of(object).blocks_vision) move_bit(vision_blockers);
   grid[cell(from)] = kNoObject;
   grid[cell(to)] = object;
   tokens.cells[cell(to)] = tokens.cells[cell(from)];

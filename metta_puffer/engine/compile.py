@@ -115,8 +115,9 @@ def compile_game(config: MettaGridConfig) -> NativeGame:
         "resource_names": [text(name, "game.resource_names") for name in game.resource_names],
         "tag_names": list(names.tags),
         "vibe_names": [vibe.name for vibe in game.actions.change_vibe.vibes],
-        "resource_stats": _resource_stats(game, names),
+        # Before all other statistics: most steps change them, and so they lie together.
         "agent_stats": _agent_stat_ids(names),
+        "resource_stats": _resource_stats(game, names),
         "game_stats": _game_stat_ids(names),
         "health_resource": names.resources.get("hp", ABSENT),
         "objects": [objects.compile(*source) for source in cells.sources],
