@@ -154,7 +154,7 @@ void Batch::use_huge_pages(std::size_t group) {
     add(world.grid);
     add(world.objects);
     add(world.tokens.cells);
-    add(world.tokens.words);
+    add(world.tokens.pieces);
     add(world.inventory_pool);
     add(world.agent_stats.values());
   }

@@ -39,7 +39,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.tag_bits.assign(std::size_t{kFirstObject} * game.tag_words, 0);
   world.tokens.begin(game.objects.size(), cells);
   world.tokens.objects.reserve(kFirstObject + objects);
-  for (ObjectIndex slot = 0; slot < kFirstObject; ++slot) world.tokens.object_added();
+  world.tokens.objects.assign(kFirstObject, TokenCache::kLookCloser);
   world.seen.begin(world.bit_layout.num_words());
   world.seen.last_seen.reserve(kFirstObject + objects);
   world.seen.last_seen.assign(kFirstObject, 0);

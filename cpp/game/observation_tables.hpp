@@ -22,12 +22,16 @@ struct RankGroup {
   alignas(32) std::array<std::uint8_t, 32> bit{};
 };
 
-// Five tokens of three bytes (location, feature, value) and a byte that is not used: copied as a whole.
+// Five tokens of three bytes (location, feature, value), copied as a whole with the byte behind them: in observations
+// that is the next token's or padded later, in world/token_cache it says how long a run of pieces is.
 inline constexpr std::uint32_t kTokenBytes = 3;
 inline constexpr std::uint32_t kTokensPerPiece = 5;
-inline constexpr std::uint32_t kWordsPerPiece = 2;
 struct alignas(16) TokenPiece {
-  std::array<std::uint64_t, kWordsPerPiece> words{};
+  std::array<std::uint64_t, 2> words{};
+
+  std::uint8_t last_byte() const { return static_cast<std::uint8_t>(words[1] >> 56); }
+  bool operator==(const TokenPiece&) const = default;
+  void set_last_byte(std::uint8_t byte) { words[1] = words[1] << 8 >> 8 | std::uint64_t{byte} << 56; }
 };
 inline constexpr std::uint32_t kPieceBytes = sizeof(TokenPiece);
 inline constexpr std::uint32_t kFullPiece = kTokensPerPiece * kTokenBytes;  // bytes of tokens

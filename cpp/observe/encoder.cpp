@@ -112,14 +112,14 @@ void credit_ages(const Game& game, World& world, std::uint32_t row, Location at,
 [[gnu::noinline]] TokenWriter write_object_with_care(const Game& game, World& world, std::size_t cell,
                                                      const TokenPiece& location, TokenWriter writer) {
   TokenCache& cache = world.tokens;
-  TokenPlace& place = cache.cells[cell];
-  if (place.bytes() == TokenPlace::kStale) {
-    refresh_object_tokens(game, world, world.grid[cell]);
-    place = cache.objects[world.grid[cell]];
+  std::uint32_t run = cache.cells[cell];
+  if (cache.stale(run)) {
+    const ObjectIndex object = world.grid[cell];
+    if (cache.stale(cache.objects[object])) refresh_object_tokens(game, world, object);
+    run = cache.objects[object];
+    cache.cells[cell] = TokenCache::near(run);
   }
-  const std::uint32_t count =
-      place.bytes() == TokenPlace::kMany ? cache.header(place.word()).tokens : place.bytes() / kTokenBytes;
-  writer.copy(cache.words.data() + place.word(), count, location);
+  writer.copy(cache.pieces.data() + run, cache.count(run), location);
   return writer;
 }
 
@@ -131,21 +131,21 @@ struct CellsToWrite {
 // Writes the tokens of cells until one needs care; returns those that are left, it first. A function of its own, without
 // calls and with nothing but plain pointers, so that all it needs stays in registers.
 [[gnu::noinline]] CellsToWrite write_ready_cells(CellsToWrite cells, const std::uint8_t* last_piece,
-                                                 const TokenPlace* centre, const std::int32_t* offsets,
-                                                 const TokenPiece* locations, const std::uint64_t* words) {
+                                                 const std::uint16_t* centre, const std::int32_t* offsets,
+                                                 const TokenPiece* locations, const TokenPiece* pieces) {
   for (; cells.left != 0; cells.left &= cells.left - 1) {
     const int rank = std::countr_zero(cells.left);
-    const TokenPlace place = centre[offsets[rank]];
-    const std::uint64_t* tokens = words + place.word();
-    if (place.bytes() <= kFullPiece && cells.next <= last_piece) [[likely]] {
-      TokenWriter::copy_piece(cells.next, tokens, locations[rank]);
-    } else if (place.bytes() <= 2 * kFullPiece && cells.next + kPieceBytes <= last_piece) {
-      TokenWriter::copy_piece(cells.next, tokens, locations[rank]);
-      TokenWriter::copy_piece(cells.next + kFullPiece, tokens + kWordsPerPiece, locations[rank]);
+    const TokenPiece* run = pieces + centre[offsets[rank]];
+    const std::uint8_t bytes = run->last_byte();
+    if (bytes <= kFullPiece && cells.next <= last_piece) [[likely]] {
+      TokenWriter::copy_piece(cells.next, run[0], locations[rank]);
+    } else if (bytes <= 2 * kFullPiece && cells.next + kPieceBytes <= last_piece) {
+      TokenWriter::copy_piece(cells.next, run[0], locations[rank]);
+      TokenWriter::copy_piece(cells.next + kFullPiece, run[1], locations[rank]);
     } else {
       break;
     }
-    cells.next += place.bytes();
+    cells.next += bytes;
   }
   return cells;
 }
@@ -164,7 +164,7 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
   }
   const RankBits ranks = in_emission_order(game.observation.tables, shown);
   const TokenCache& cache = world.tokens;
-  const TokenPlace* centre = &cache.cells[world.cell(at)];
+  const std::uint16_t* centre = &cache.cells[world.cell(at)];
   for (std::size_t word = 0; word < ranks.size(); ++word) {
     const std::int32_t* offsets = cache.offsets.data() + word * 64;
     const TokenPiece* locations = game.observation.tables.locations.data() + word * 64;
@@ -176,7 +176,7 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
         write_territory_borders(game, world, agent, clamp, game.observation.window[rank], writer);
       }
       CellsToWrite cells{together, writer.next()};
-      cells = write_ready_cells(cells, writer.last_piece(), centre, offsets, locations, cache.words.data());
+      cells = write_ready_cells(cells, writer.last_piece(), centre, offsets, locations, cache.pieces.data());
       writer.went_on_to(cells.next);
       left = (left & ~together) | cells.left;
       if (cells.left == 0) continue;

@@ -46,7 +46,7 @@ void add_inventory(const Game& game, World& world, ObjectIndex index, Assembler&
   }
 }
 
-// Into world.tokens.scratch. Returns how many tokens.
+// Into world.tokens.scratch, as a run. Returns how many tokens.
 std::uint32_t assemble(const Game& game, World& world, ObjectIndex index) {
   const FeatureIds& features = game.observation.features;
   const Object& object = world.objects[index];
@@ -65,17 +65,16 @@ std::uint32_t assemble(const Game& game, World& world, ObjectIndex index) {
     tokens.add(features.agent_group, world.config_of(index).agent.group_id);
     tokens.add(features.agent_id, object.spawned ? std::uint8_t{0} : static_cast<std::uint8_t>(object.agent));
   }
+  if (tokens.count() == 0) world.tokens.scratch[0] = TokenPiece{};
+  world.tokens.scratch[0].set_last_byte(TokenCache::size_byte(tokens.count()));
   return tokens.count();
 }
 
-// Returns the index of the first word behind the header.
 std::uint32_t append_run(TokenCache& cache, std::size_t pieces, RunHeader header) {
-  const std::size_t first = cache.words.size() + 1;
-  cache.words.resize(first + pieces * kWordsPerPiece);
-  if (cache.words.size() > TokenPlace::kMostWords) throw WorldError("too many objects with tokens of their own");
-  const auto word = static_cast<std::uint32_t>(first);
-  cache.set_header(word, header);
-  return word;
+  const auto run = static_cast<std::uint32_t>(cache.pieces.size() + 1);
+  cache.pieces.resize(run + pieces);
+  cache.set_header(run, header);
+  return run;
 }
 
 }  // namespace
@@ -87,34 +86,30 @@ std::size_t most_pieces_of_an_object(const Game& game) {
 
 void refresh_object_tokens(const Game& game, World& world, ObjectIndex index) {
   TokenCache& cache = world.tokens;
-  TokenPlace& place = cache.objects[index];
+  std::uint32_t& run = cache.objects[index];
   const std::uint32_t count = assemble(game, world, index);
   const std::size_t pieces = pieces_for(count);
-  const std::uint64_t* assembled = cache.scratch[0].words.data();
-  const std::size_t words = pieces * kWordsPerPiece;
-  std::uint32_t word = place.word();
-  RunHeader run = word == TokenCache::kNoRun ? RunHeader{} : cache.header(word);
+  const auto look = cache.scratch.begin();
   // Two agents never look alike: their ids differ.
-  if (run.own_pieces == 0 && world.objects[index].kind != ObjectKind::agent) {
-    TokenPlace& shared = cache.shared[world.objects[index].config];
-    if (shared.word() == TokenCache::kNoRun) {
-      shared.set(append_run(cache, pieces, {count, 0}), count);
-      std::copy_n(assembled, words, cache.words.data() + shared.word());
+  if (!cache.own(run) && world.objects[index].kind != ObjectKind::agent) {
+    std::uint32_t& shared = cache.shared[world.objects[index].config];
+    if (shared == TokenCache::kLookCloser) {
+      shared = append_run(cache, pieces, {count, 0});
+      std::copy_n(look, pieces, cache.pieces.begin() + shared);
     }
-    if (cache.header(shared.word()).tokens == count &&
-        std::equal(assembled, assembled + words, cache.words.data() + shared.word())) {
-      place = shared;
+    if (cache.count(shared) == count && std::equal(look, look + pieces, cache.pieces.begin() + shared)) {
+      run = shared;
       return;
     }
   }
-  run.tokens = count;
-  if (run.own_pieces < pieces) {
-    run.own_pieces = static_cast<std::uint32_t>(std::bit_ceil(pieces));
-    word = append_run(cache, run.own_pieces, run);
+  RunHeader header = cache.own(run) ? cache.header(run) : RunHeader{};
+  header.tokens = count;
+  if (header.own_pieces < pieces) {
+    header.own_pieces = static_cast<std::uint32_t>(std::bit_ceil(pieces));
+    run = append_run(cache, header.own_pieces, header);
   }
-  cache.set_header(word, run);
-  std::copy_n(assembled, words, cache.words.data() + word);
-  place.set(word, count);
+  cache.set_header(run, header);
+  std::copy_n(look, pieces, cache.pieces.begin() + run);
 }
 
 }  // namespace metta

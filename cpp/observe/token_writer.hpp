@@ -52,20 +52,20 @@ class TokenWriter {
 
   // A piece is copied as a whole, because to ask for the number of its tokens would cost mispredicted branches. What
   // follows the last token is overwritten or padded later.
-  static void copy_piece(std::uint8_t* to, const std::uint64_t* words, const TokenPiece& location) {
-    store(to, load(words) | load(location.words.data()));
+  static void copy_piece(std::uint8_t* to, const TokenPiece& tokens, const TokenPiece& location) {
+    store(to, load(tokens) | load(location));
   }
 
   // Any number of tokens, room or not.
-  void copy(const std::uint64_t* words, std::uint32_t count, const TokenPiece& location) {
-    for (std::uint32_t some; count > 0; words += kWordsPerPiece, count -= some) {
+  void copy(const TokenPiece* pieces, std::uint32_t count, const TokenPiece& location) {
+    for (std::uint32_t some; count > 0; ++pieces, count -= some) {
       some = std::min(count, kTokensPerPiece);
       if (next_ <= last_piece_) {
-        copy_piece(next_, words, location);
+        copy_piece(next_, *pieces, location);
         next_ += std::size_t{some} * kTokenBytes;
         continue;
       }
-      const auto* bytes = reinterpret_cast<const std::uint8_t*>(words);
+      const auto* bytes = reinterpret_cast<const std::uint8_t*>(pieces->words.data());
       for (std::uint32_t i = 0; i < some; ++i, bytes += kTokenBytes) {
         token(static_cast<std::uint8_t>(location.words[0]), bytes[1], bytes[2]);
       }
@@ -95,11 +95,7 @@ class TokenWriter {
 
   static constexpr std::uint32_t kPadBytes = 64;
 
-  static Piece load(const std::uint64_t* words) {
-    Piece piece;
-    std::memcpy(&piece, words, sizeof piece);
-    return piece;
-  }
+  static Piece load(const TokenPiece& piece) { return std::bit_cast<Piece>(piece.words); }
   static void store(std::uint8_t* bytes, Piece piece) { std::memcpy(bytes, &piece, sizeof piece); }
 
   std::uint8_t* row_;

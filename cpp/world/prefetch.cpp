@@ -51,7 +51,7 @@ Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
     add_all(world->seen.now);
     add_all(world->seen.last_seen);
   }
-  add_all(world->tokens.words);
+  add_all(world->tokens.pieces);
   add_all(world->tokens.written_bytes);
   add_all(world->inventory_pool);
   add_all(world->previous_rewards);

@@ -7,7 +7,7 @@ namespace metta {
 void World::put(ObjectIndex object, Location at) {
   clear_cell(at);
   grid[cell(at)] = object;
-  tokens.cells[cell(at)] = tokens.objects[object];
+  tokens.cells[cell(at)] = TokenCache::near(tokens.objects[object]);
   objects[object].location = at;
   ++placements;
   const BitPlace place = bit_layout.place(at);
@@ -22,7 +22,7 @@ void World::clear_cell(Location at) {
   occupied[place.word] &= ~place.bit;
   vision_blockers[place.word] &= ~place.bit;
   grid[cell(at)] = kNoObject;
-  tokens.cells[cell(at)] = TokenPlace{};
+  tokens.cells[cell(at)] = static_cast<std::uint16_t>(TokenCache::kNothing);
 }
 
 void World::shift(ObjectIndex object, Location to) {
@@ -40,7 +40,7 @@ void World::shift(ObjectIndex object, Location to) {
   grid[cell(from)] = kNoObject;
   grid[cell(to)] = object;
   tokens.cells[cell(to)] = tokens.cells[cell(from)];
-  tokens.cells[cell(from)] = TokenPlace{};
+  tokens.cells[cell(from)] = static_cast<std::uint16_t>(TokenCache::kNothing);
   objects[object].location = to;
   ++placements;
 }
@@ -54,7 +54,7 @@ ObjectIndex World::add_object(ObjectConfigId config_id, Location at, bool spawne
   object.kind = config.kind;
   object.spawned = spawned;
   tag_bits.resize(tag_bits.size() + game->tag_words, 0);
-  tokens.object_added();
+  tokens.objects.push_back(TokenCache::kLookCloser);
   seen.last_seen.push_back(0);
   put(index, at);
   for (const TagId tag : config.tags) give_tag(index, tag);

@@ -117,9 +117,14 @@ struct World {
   }
   // Its tokens are no longer what they were.
   void object_changed(ObjectIndex object) {
-    tokens.objects[object].set_stale();
+    std::uint32_t& run = tokens.objects[object];
+    if (tokens.own(run)) {
+      tokens.pieces[run].set_last_byte(TokenCache::kStale);
+      return;
+    }
+    run = TokenCache::kLookCloser;
     const std::size_t at = cell(objects[object].location);
-    if (grid[at] == object) tokens.cells[at].set_stale();
+    if (grid[at] == object) tokens.cells[at] = static_cast<std::uint16_t>(run);
   }
 
   // ---- tags (no handlers; rules/tags.hpp runs those) ----

@@ -60,12 +60,12 @@ void test_token_writer() {
         for (std::uint32_t t = 0; t < kTokensPerPiece; ++t) {
           reinterpret_cast<std::uint8_t*>(place.words.data())[kTokenBytes * t] = location;
         }
-        const std::uint64_t* words = pieces[0].words.data();
+        pieces[0].set_last_byte(byte(draw));  // as a run's size: what follows overwrites it
         if (count <= kTokensPerPiece && writer.next() <= writer.last_piece()) {  // as the encoder's loop over cells
-          TokenWriter::copy_piece(writer.next(), words, place);
+          TokenWriter::copy_piece(writer.next(), pieces[0], place);
           writer.went_on_to(writer.next() + count * kTokenBytes);
         } else {
-          writer.copy(words, count, place);
+          writer.copy(pieces.data(), count, place);
         }
       }
       CHECK(writer.attempted() == expected.size());
