@@ -16,7 +16,7 @@ namespace {
 // A step of fewer rows is over before another thread has heard of it.
 constexpr std::size_t kRowsWorthAThread = 64;
 
-// Fits the caches, so that huge pages would not help.
+// Fits the caches: huge pages would not help, and to ask for memory ahead would only take time.
 constexpr std::size_t kFewBytes = 8 * 1024 * 1024;
 
 // Into a summary whose vectors have their sizes.
@@ -59,7 +59,7 @@ Batch::Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t t
       threads_(std::min(threads, worlds)),  // more would have nothing to do
       groups_(groups),
       in_flight_(groups),
-      asked_pages_(groups) {
+      reach_(groups, Reach::unknown) {
   for (std::size_t world = 0; world < worlds; ++world) prepare(world);
   make_jobs();
 }
@@ -85,7 +85,7 @@ void Batch::make_jobs() {
     const std::size_t first = first_world(group);
     jobs_.push_back(std::make_unique<Job>(
         first_world(group + 1) - first, threads_,
-        [this, first](std::size_t from, std::size_t to) { step_slots(first + from, first + to); }));
+        [this, group, first](std::size_t from, std::size_t to) { step_slots(group, first + from, first + to); }));
   }
 }
 
@@ -140,12 +140,12 @@ void Batch::begin_episode(std::size_t world, std::shared_ptr<const Map> map, std
 
 // Once, at the group's first step, when its worlds have taken their memory. Looks at this group's worlds only: others
 // may be beginning an episode on another thread meanwhile.
-void Batch::use_huge_pages(std::size_t group) {
-  if (asked_pages_[group]) return;
-  asked_pages_[group] = 1;
+void Batch::look_at_memory(std::size_t group) {
   const std::size_t first = first_world(group);
   const std::size_t end = first_world(group + 1);
-  if (slots_.size() * slots_[first].world.bytes() < kFewBytes) return;
+  if (reach_[group] != Reach::unknown || !slots_[first].world.game) return;
+  reach_[group] = slots_.size() * slots_[first].world.bytes() < kFewBytes ? Reach::caches : Reach::memory;
+  if (reach_[group] == Reach::caches) return;
   HugePages pages;
   for (std::size_t index = first; index < end; ++index) {
     const World& world = slots_[index].world;
@@ -226,7 +226,11 @@ void Batch::step_slot(std::size_t index, const World* next_world) {
   }
 }
 
-void Batch::step_slots(std::size_t first, std::size_t end) {
+void Batch::step_slots(std::size_t group, std::size_t first, std::size_t end) {
+  if (reach_[group] == Reach::caches) {
+    for (std::size_t world = first; world < end; ++world) step_slot(world, nullptr);
+    return;
+  }
   for (std::size_t world = first; world < end; ++world) {
     if (world + kFieldsAhead < end) prefetch_fields(slots_[world + kFieldsAhead].world);
     if (world + kAgentsAhead < end) prefetch_agents(slots_[world + kAgentsAhead].world);
@@ -271,9 +275,9 @@ ThreadPool& Batch::pool() {
 }
 
 void Batch::step() {
-  for (std::size_t group = 0; group < groups_; ++group) use_huge_pages(group);
+  for (std::size_t group = 0; group < groups_; ++group) look_at_memory(group);
   if (threads_ == 1 || slots_.size() == 1 || slots_.size() * game_->num_agents < kRowsWorthAThread) {
-    step_slots(0, slots_.size());
+    for (std::size_t group = 0; group < groups_; ++group) step_slots(group, first_world(group), first_world(group + 1));
     return;
   }
   for (std::size_t group = 0; group < groups_; ++group) step_async(group);
@@ -289,7 +293,7 @@ void Batch::step() {
 }
 
 void Batch::step_async(std::size_t group) {
-  use_huge_pages(group);
+  look_at_memory(group);
   ThreadPool& threads = pool();
   jobs_[group]->begin();
   threads.submit(*jobs_[group]);

@@ -93,14 +93,17 @@ class Batch {
     std::optional<WorldFailure> failure;
   };
 
+  // Where a step finds its worlds.
+  enum class Reach : std::uint8_t { unknown, caches, memory };
+
   std::pair<std::size_t, std::size_t> worlds_of(std::optional<std::size_t> group) const;
   Buffers rows_of(std::size_t world) const;
   void start(std::size_t world, const Episode& episode);
   void step_slot(std::size_t world, const World* next_world);
-  void step_slots(std::size_t first, std::size_t end);
+  void step_slots(std::size_t group, std::size_t first, std::size_t end);
   void run_one_step(std::size_t world, const World* next_world);
   void turn_over(std::size_t world);
-  void use_huge_pages(std::size_t group);
+  void look_at_memory(std::size_t group);
   void prepare(std::size_t world);
   void make_jobs();
   ThreadPool& pool();
@@ -116,7 +119,7 @@ class Batch {
   std::atomic<std::size_t> untaken_{0};
   std::vector<std::unique_ptr<Job>> jobs_;  // by group
   std::vector<std::uint8_t> in_flight_;     // by group: step_async was called, wait not yet
-  std::vector<std::uint8_t> asked_pages_;   // by group: use_huge_pages was called
+  std::vector<Reach> reach_;                // by group
   std::unique_ptr<ThreadPool> pool_;        // after the jobs: its threads end before them
   pid_t pool_owner_ = 0;  // the process whose threads the pool's are
 };

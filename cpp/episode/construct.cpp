@@ -40,9 +40,9 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.tokens.begin(game.objects.size(), cells);
   world.tokens.objects.reserve(kFirstObject + objects);
   world.tokens.objects.assign(kFirstObject, TokenCache::kLookCloser);
-  world.seen.begin(world.bit_layout.num_words());
-  world.seen.last_seen.reserve(kFirstObject + objects);
-  world.seen.last_seen.assign(kFirstObject, 0);
+  world.seen.begin(world.bit_layout.num_words(), cells);
+  world.seen.set_aside.reserve(kFirstObject + objects);
+  world.seen.set_aside.assign(kFirstObject, 0);
   world.inventory_pool.clear();
   world.tag_lists.resize(game.num_tags());
   for (auto& list : world.tag_lists) list.clear();

@@ -1,6 +1,7 @@
 // The small types every part of the engine speaks: ids, coordinates, and the rules' enumerations.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -33,7 +34,10 @@ inline constexpr int kMaxQuantity = 65535;
 struct Location {
   std::uint16_t row = 0;
   std::uint16_t col = 0;
-  friend bool operator==(const Location&, const Location&) = default;
+  // As one word: without a branch.
+  friend bool operator==(const Location& a, const Location& b) {
+    return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+  }
 };
 
 struct Direction {

@@ -21,18 +21,38 @@ std::uint32_t count(const WindowRows& cells) {
 
 // Sum over the cells of a window whose upper left corner is (first_row, first_col).
 std::uint32_t ages_of_unseen(const World& world, int first_row, int first_col, const WindowRows& cells) {
+  const SeenObjects& seen = world.seen;
   const int width = world.width;
   int corner = first_row * width + first_col;  // of the grid, which it may lie before
   std::uint32_t ages = 0;
   for (const std::uint64_t rows : std::bit_cast<FourRows>(cells)) {
     for (std::uint64_t left = rows; left != 0; left &= left - 1) {
       const int bit = std::countr_zero(left);
-      const int cell = corner + bit / kWindowRows * width + bit % kWindowRows;
-      ages += world.step - world.seen.last_seen[world.grid[static_cast<std::size_t>(cell)]];
+      const auto cell = static_cast<std::size_t>(corner + bit / kWindowRows * width + bit % kWindowRows);
+      const std::uint16_t steps = seen.steps_from_base[cell];
+      ages += world.step -
+              (steps == SeenObjects::kSetAside ? seen.set_aside[world.grid[cell]] : seen.base + steps);
     }
     corner += 4 * width;
   }
   return ages;
+}
+
+// Brings `base` nearer to the present, so that two bytes go on to be enough.
+void advance_base(World& world) {
+  constexpr std::uint32_t kAdvance = SeenObjects::kMostSteps / 2;
+  SeenObjects& seen = world.seen;
+  for (std::size_t cell = 0; cell < world.grid.size(); ++cell) {
+    std::uint16_t& steps = seen.steps_from_base[cell];
+    if (world.grid[cell] == kNoObject || steps == SeenObjects::kSetAside) continue;
+    if (steps <= kAdvance) {
+      seen.set_aside[world.grid[cell]] = seen.base + steps;
+      steps = SeenObjects::kSetAside;
+    } else {
+      steps = static_cast<std::uint16_t>(steps - kAdvance);
+    }
+  }
+  seen.base += kAdvance;
 }
 
 }  // namespace
@@ -57,19 +77,26 @@ std::uint32_t age_of_object(const World& world, Location at) {
   const SeenObjects& seen = world.seen;
   const BitPlace place = world.bit_layout.place(at);
   const bool before = (seen.before[place.word] & place.bit) != 0;
-  return world.step - (before ? seen.step : seen.last_seen[world.object_at(at)]);
+  return world.step - (before ? seen.step : seen.last_seen(world.cell(at), world.object_at(at)));
 }
 
 void end_seeing(World& world) {
   SeenObjects& seen = world.seen;
-  for (std::size_t word = 0; word < seen.now.size(); ++word) {
-    for (std::uint64_t left = seen.before[word] & ~seen.now[word]; left != 0; left &= left - 1) {
-      seen.last_seen[world.object_at(world.bit_layout.location(word, std::countr_zero(left)))] = seen.step;
+  const auto steps = static_cast<std::uint16_t>(seen.step - seen.base);
+  const std::size_t rows = world.bit_layout.next_columns();
+  for (std::size_t first = 0; first < seen.now.size(); first += rows) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      std::uint64_t& before = seen.before[first + row];
+      std::uint64_t& now = seen.now[first + row];
+      for (std::uint64_t left = before & ~now; left != 0; left &= left - 1) {
+        seen.steps_from_base[world.cell(world.bit_layout.location(first / rows, row, std::countr_zero(left)))] = steps;
+      }
+      before = now;
+      now = 0;
     }
-    seen.before[word] = seen.now[word];
-    seen.now[word] = 0;
   }
   seen.step = world.step;
+  if (seen.step - seen.base == SeenObjects::kMostSteps) advance_base(world);
 }
 
 }  // namespace metta

@@ -31,10 +31,10 @@ class MapBitLayout {
     const std::size_t col = at.col + kMargin;
     return {col / kWordBits * rows_ + at.row + kMargin, std::uint64_t{1} << (col % kWordBits)};
   }
-  // The inverse: `bit` is the number of a bit that lies on the map.
-  Location location(std::size_t word, int bit) const {
-    const std::size_t col = word / rows_ * kWordBits + static_cast<std::size_t>(bit);
-    return {static_cast<std::uint16_t>(word % rows_ - kMargin), static_cast<std::uint16_t>(col - kMargin)};
+  // The inverse, for a bit that lies on the map: its word is the row-th of the group-th columns, `bit` its number there.
+  Location location(std::size_t group, std::size_t row, int bit) const {
+    const std::size_t col = group * kWordBits + static_cast<std::size_t>(bit);
+    return {static_cast<std::uint16_t>(row - kMargin), static_cast<std::uint16_t>(col - kMargin)};
   }
 
   // The upper left corner of a window, which may lie off the map: the word of its first row, those of further rows

@@ -35,6 +35,8 @@ class Prefetch {
     std::uint32_t lines_a_share = 0;
   };
 
+  std::size_t cell_ahead(std::uint32_t row) const;  // where the agent's action leads
+
   const World* world_;
   std::uint32_t row_ = 0;
   std::size_t num_runs_ = 0;

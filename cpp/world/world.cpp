@@ -8,6 +8,7 @@ void World::put(ObjectIndex object, Location at) {
   clear_cell(at);
   grid[cell(at)] = object;
   tokens.cells[cell(at)] = TokenCache::near(tokens.objects[object]);
+  seen.steps_from_base[cell(at)] = SeenObjects::kSetAside;
   objects[object].location = at;
   ++placements;
   const BitPlace place = bit_layout.place(at);
@@ -17,7 +18,10 @@ void World::put(ObjectIndex object, Location at) {
 
 void World::clear_cell(Location at) {
   const BitPlace place = bit_layout.place(at);
-  if (seen.before[place.word] & place.bit) seen.last_seen[object_at(at)] = seen.step;
+  if (const ObjectIndex object = object_at(at); object != kNoObject) {
+    const bool before = (seen.before[place.word] & place.bit) != 0;
+    seen.set_aside[object] = before ? seen.step : seen.last_seen(cell(at), object);
+  }
   seen.before[place.word] &= ~place.bit;
   occupied[place.word] &= ~place.bit;
   vision_blockers[place.word] &= ~place.bit;
@@ -33,9 +37,11 @@ void World::shift(ObjectIndex object, Location to) {
     const bool set = (bits[old_place.word] & old_place.bit) != 0;
     bits[old_place.word] &= ~old_place.bit;
     bits[new_place.word] |= set ? new_place.bit : 0;
+    return set;
   };
   move_bit(occupied);
-  move_bit(seen.before);
+  const bool seen_before = move_bit(seen.before);
+  if (!seen_before) seen.steps_from_base[cell(to)] = seen.steps_from_base[cell(from)];
   if (config_of(object).blocks_vision) move_bit(vision_blockers);
   grid[cell(from)] = kNoObject;
   grid[cell(to)] = object;
@@ -55,7 +61,7 @@ ObjectIndex World::add_object(ObjectConfigId config_id, Location at, bool spawne
   object.spawned = spawned;
   tag_bits.resize(tag_bits.size() + game->tag_words, 0);
   tokens.objects.push_back(TokenCache::kLookCloser);
-  seen.last_seen.push_back(0);
+  seen.set_aside.push_back(0);
   put(index, at);
   for (const TagId tag : config.tags) give_tag(index, tag);
   return index;

@@ -96,7 +96,8 @@ void test_map_bits() {
     for (int i = draw(0, 200); i > 0; --i) {
       const Location at{static_cast<std::uint16_t>(draw(0, height - 1)), static_cast<std::uint16_t>(draw(0, width - 1))};
       const BitPlace place = layout.place(at);
-      CHECK(layout.location(place.word, std::countr_zero(place.bit)) == at);
+      CHECK(layout.location(place.word / layout.next_columns(), place.word % layout.next_columns(),
+                            std::countr_zero(place.bit)) == at);
       bits[place.word] |= place.bit;
       set.insert({at.row, at.col});
     }
