@@ -38,15 +38,13 @@ bool move(World& world, ObjectIndex actor, std::uint8_t orientation) {
 void track_motion(World& world, std::uint32_t row) {
   Agent& agent = world.agents[row];
   const Location now = world.objects[agent.object].location;
-  if (now == agent.last_place) {
-    ++agent.steps_without_motion;
-    const StatId longest = world.game->agent_stats.max_steps_without_motion;
-    const auto run = static_cast<float>(agent.steps_without_motion);
-    if (run > world.agent_stats.value(row, longest)) world.agent_stats.set(row, longest, run);
-  } else {
-    agent.steps_without_motion = 0;
-  }
+  // No branch for whether it moved: it would often be mispredicted.
+  const std::uint32_t still = now == agent.last_place ? agent.steps_without_motion + 1 : 0;
+  agent.steps_without_motion = still;
   agent.last_place = now;
+  const StatId longest = world.game->agent_stats.max_steps_without_motion;
+  const auto run = static_cast<float>(still);
+  if ((still != 0) & (run > world.agent_stats.value(row, longest))) world.agent_stats.set(row, longest, run);
 }
 
 bool perform(World& world, const Action& action, std::uint32_t row) {
