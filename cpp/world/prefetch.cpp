@@ -9,6 +9,7 @@ namespace {
 // Of one array: what a huge map has beyond that is mostly far from any agent.
 constexpr std::size_t kMostBytes = 64 * 1024;
 
+// Into the second level: the first holds little more than the world that is being encoded.
 void ask_for(const void* address) { __builtin_prefetch(address, 0, 2); }
 
 void ask_for_range(const void* first, std::size_t bytes) {
@@ -29,14 +30,15 @@ void prefetch_agents(const World& world) {
   ask_for_range(world.agents.data(), world.agents.size() * sizeof(Agent));
   ask_for_range(world.buffers.actions, world.agents.size() * sizeof(std::int32_t));
   ask_for_range(world.buffers.rewards, world.agents.size() * sizeof(float));
-  ask_for_range(world.reward_start.data(), world.agents.size() * sizeof(float));
+  ask_for_range(world.reward_start.data(), world.agents.size() * sizeof(std::uint32_t));
   ask_for(world.buffers.terminals);
   ask_for(world.buffers.truncations);
   ask_for(world.random.next_word());
 }
 
-Prefetch::Prefetch(const World* world, std::uint32_t shares) : world_(world) {
+Prefetch::Prefetch(const World* world, std::uint32_t shares) {
   if (world == nullptr || world->game == nullptr) return;
+  world_ = world;
   const auto add = [&](const void* data, std::size_t bytes) {
     const std::size_t lines = std::min(bytes, kMostBytes) / kCacheLine + 1;
     runs_[num_runs_++] = {static_cast<const char*>(data), static_cast<std::uint32_t>((lines + shares - 1) / shares)};
@@ -62,11 +64,12 @@ std::size_t Prefetch::cell_ahead(std::uint32_t row) const {
   const auto index = static_cast<std::uint32_t>(world_->buffers.actions[row]);
   const Action& action = actions[std::min<std::size_t>(index, actions.size() - 1)];
   const Direction way = action.kind == ActionKind::move ? kOrientations[action.orientation] : Direction{};
-  const std::size_t cell = world_->cell(world_->agents[row].last_place) + static_cast<std::size_t>(way.row * world_->width + way.col);
-  return std::min(cell, world_->grid.size() - 1);
+  const auto step = static_cast<std::size_t>(way.row * world_->width + way.col);
+  return std::min(world_->cell(world_->agents[row].last_place) + step, world_->grid.size() - 1);
 }
 
 // One function: GCC takes one that only prefetches for one that does nothing, and leaves its calls out.
+// The grid is read where agents stand and where they go, the map's other arrays wherever somebody looks.
 void Prefetch::next_share() {
   if (world_ == nullptr) return;
   const World& world = *world_;

@@ -26,6 +26,7 @@ struct Agent {
   Location spawn;
   Location step_start;  // where it stood when the step began
   Location last_place;  // where it stood after its last handled action
+  std::uint32_t farthest = 0;  // cells from `spawn`, by rows and columns, at the end of any step
   std::uint32_t steps_without_motion = 0;
   std::int32_t executed_action = 0;  // the last action of this step that succeeded, 0 if none
   std::uint8_t last_animation = 0;   // 0 none, 1 bump
