@@ -37,7 +37,15 @@ from mettagrid.config.mutation import (
 )
 
 from tests.parity.generator.rules import RuleDraws
-from tests.parity.generator.vocabulary import CARDINALS, COUNTERS, DERIVED, MARKS, TARGET, Place
+from tests.parity.generator.vocabulary import (
+    CARDINALS,
+    COUNTERS,
+    DERIVED,
+    ENGINE_STATS,
+    MARKS,
+    TARGET,
+    Place,
+)
 
 
 class MutationDraws(RuleDraws):
@@ -105,7 +113,9 @@ class MutationDraws(RuleDraws):
             own = StatValue(name=name, scope="game" if where == "game" else "agent")
             source: Any = SumGameValue(values=[own, ConstValue(value=self.rng.choice([1, 1, 2, 0.5, -1]))])
             return StatsMutation(stat=name, target=where, entity=who, source=source)
-        return StatsMutation(stat=self.rng.choice(DERIVED), target=where, entity=who, source=self.bounded(1))
+        kept = self.rng.choice([*ENGINE_STATS, f"{self.resource()}.amount", f"{self.resource()}.lost"])
+        written = kept if self.chance(0.3) else self.rng.choice(DERIVED)
+        return StatsMutation(stat=written, target=where, entity=who, source=self.bounded(1))
 
     def _vibe(self, place: Place) -> Any:
         name = self.rng.choice([*self.vibes, "unknown vibe"])

@@ -16,7 +16,19 @@ CARDINALS = ["north", "south", "west", "east"]
 MARKS = ["mark:a", "mark:b", "mark:c", "rare", "zone"]
 COLOURS = {0: "red", 1: "blue", 2: "green", 3: "yellow", 4: "purple", 5: "orange"}
 COUNTERS = ["hits", "visits", "score"]
-ENGINE_STATS = ["action.move.success", "action.failed", "cell.visited", "status.max_steps_without_motion"]
+# The engine keeps them; rules read them and write over them.
+ENGINE_STATS = [
+    "action.failed",
+    "action.move.failed",
+    "action.move.success",
+    "action.noop.success",
+    "cell.max_distance_from_spawn",
+    "cell.unique_visited",
+    "cell.visited",
+    "status.max_steps_without_motion",
+    "tokens_free_space",
+    "tokens_written",
+]
 DERIVED = ["derived.a", "derived.b"]
 WINDOWS = [1, 3, 5, 5, 7, 7, 9, 11, 11, 13, 13, 15]
 
