@@ -16,8 +16,8 @@ struct SeenObjects {
   std::vector<std::uint64_t> now;     // likewise: seen by an agent that has been encoded in the present step
   std::uint32_t step = 0;             // of the last observations
 
-  // [cells], of what stands there and was not seen `before`: steps from `base` to the one that saw it last, in two bytes
-  // because a step reads much of it. kSetAside if that does not say it.
+  // [cells], of what stands there and was not seen `before`: steps from `base` to the one that saw it last, in two
+  // bytes because a step reads much of it. kSetAside if that does not say it.
   std::vector<std::uint16_t> steps_from_base;
   std::uint32_t base = 0;
   std::vector<std::uint32_t> set_aside;  // [objects]: the step that saw it last, of those that stand nowhere as well

@@ -1,5 +1,5 @@
-// Statistics as interned slots, and a bit that says whether the name exists yet for a tracker. The values of one statistic
-// lie together: a step changes a few statistics of every agent, and finds them in a few lines of memory.
+// Statistics as interned slots, and a bit that says whether a tracker has the name yet. The values of one statistic lie
+// together: a step changes a few statistics of every agent, and finds them in a few lines of memory.
 #pragma once
 
 #include <cstdint>

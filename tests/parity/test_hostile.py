@@ -58,6 +58,12 @@ def verdict(seed: int, native: object, published: object) -> str:
     return f"ours: {native}\n    wheel: {published}"
 
 
+def undefined(seed: int) -> bool:
+    """Whether the wheel writes beyond its memory in every observation (test_radius_and_territory.py)."""
+    obs = spoil(seed)[0].config.game.obs
+    return bool(obs.territory) and obs.observation_radius_value is not None
+
+
 def hunt(seeds: range, limit_seconds: float = 20.0) -> list[str]:
     arguments = ((seed, engine) for seed in seeds for engine in ("native", "published"))
     outcomes = dict(map_cases(play_spoilt, arguments, WORKERS, limit_seconds))
@@ -66,7 +72,7 @@ def hunt(seeds: range, limit_seconds: float = 20.0) -> list[str]:
         native, published = outcomes[seed, "native"], outcomes[seed, "published"]
         if wrong := verdict(seed, native, published):
             bad.append(f"{seed}: {spoil(seed)[1]}\n    {wrong}")
-        elif native == published == "ran":
+        elif native == published == "ran" and not undefined(seed):
             both_ran.append(seed)
     for (seed,), report in map_cases(compare_spoilt, ((seed,) for seed in both_ran), WORKERS, limit_seconds):
         if isinstance(report, Died) or report.mismatch:
