@@ -41,6 +41,7 @@ void test_visible_rows();
 void test_map_bits();
 void test_emission_order();
 void test_token_writer();
+void test_far_runs();
 void test_inventory_order();
 void test_hash_order();
 void test_random_stream();

@@ -23,6 +23,7 @@ int main(int argc, char** argv) {
       {"map_bits", test_map_bits},
       {"emission_order", test_emission_order},
       {"token_writer", test_token_writer},
+      {"far_runs", test_far_runs},
       {"inventory_order", test_inventory_order},
       {"hash_order", test_hash_order},
       {"random_stream", test_random_stream},
