@@ -21,7 +21,6 @@ std::uint32_t count(const WindowRows& cells) {
 
 // Sum over the cells of a window whose upper left corner is (first_row, first_col).
 std::uint32_t ages_of_unseen(const World& world, int first_row, int first_col, const WindowRows& cells) {
-  const SeenObjects& seen = world.seen;
   const int width = world.width;
   int corner = first_row * width + first_col;  // of the grid, which it may lie before
   std::uint32_t ages = 0;
@@ -29,9 +28,7 @@ std::uint32_t ages_of_unseen(const World& world, int first_row, int first_col, c
     for (std::uint64_t left = rows; left != 0; left &= left - 1) {
       const int bit = std::countr_zero(left);
       const auto cell = static_cast<std::size_t>(corner + bit / kWindowRows * width + bit % kWindowRows);
-      const std::uint16_t steps = seen.steps_from_base[cell];
-      ages += world.step -
-              (steps == SeenObjects::kSetAside ? seen.set_aside[world.grid[cell]] : seen.base + steps);
+      ages += world.step - world.seen.last_seen(cell, world.grid);
     }
     corner += 4 * width;
   }
@@ -77,7 +74,7 @@ std::uint32_t age_of_object(const World& world, Location at) {
   const SeenObjects& seen = world.seen;
   const BitPlace place = world.bit_layout.place(at);
   const bool before = (seen.before[place.word] & place.bit) != 0;
-  return world.step - (before ? seen.step : seen.last_seen(world.cell(at), world.object_at(at)));
+  return world.step - (before ? seen.step : seen.last_seen(world.cell(at), world.grid));
 }
 
 void end_seeing(World& world) {

@@ -34,9 +34,9 @@ struct SeenObjects {
     base = 0xFFFFFFFF;  // one step before the first
     set_aside.clear();
   }
-  // For what was not seen `before`.
-  std::uint32_t last_seen(std::size_t cell, ObjectIndex object) const {
-    return steps_from_base[cell] == kSetAside ? set_aside[object] : base + steps_from_base[cell];
+  // For what stands in a cell of the grid and was not seen `before`. Mostly it need not know which object that is.
+  std::uint32_t last_seen(std::size_t cell, const std::vector<ObjectIndex>& grid) const {
+    return steps_from_base[cell] == kSetAside ? set_aside[grid[cell]] : base + steps_from_base[cell];
   }
   std::size_t bytes() const {
     return (before.capacity() + now.capacity()) * 8 + steps_from_base.capacity() * 2 + set_aside.capacity() * 4;

@@ -20,7 +20,7 @@ void World::clear_cell(Location at) {
   const BitPlace place = bit_layout.place(at);
   if (const ObjectIndex object = object_at(at); object != kNoObject) {
     const bool before = (seen.before[place.word] & place.bit) != 0;
-    seen.set_aside[object] = before ? seen.step : seen.last_seen(cell(at), object);
+    seen.set_aside[object] = before ? seen.step : seen.last_seen(cell(at), grid);
   }
   seen.before[place.word] &= ~place.bit;
   occupied[place.word] &= ~place.bit;
