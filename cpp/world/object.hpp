@@ -10,15 +10,17 @@ namespace metta {
 inline constexpr std::uint32_t kNoInventory = 0xFFFFFFFFU;
 inline constexpr std::uint32_t kNoAgent = 0xFFFFFFFFU;
 
-struct Object {
+// A quarter of a line of memory, so that none lies in two.
+struct alignas(16) Object {
   Location location;
-  ObjectConfigId config = 0;
-  VibeId vibe = 0;
-  ObjectKind kind = ObjectKind::object;
   std::uint32_t inventory = kNoInventory;  // offset in World::inventory_pool; made when first touched
   std::uint32_t agent = kNoAgent;          // row in World::agents
-  bool listed = true;                      // false once removed: no longer in the object list
-  bool spawned = false;                    // made during the episode: shows tags and vibe only
+  ObjectConfigId config = 0;
+  VibeId vibe = 0;
+  ObjectKind kind : 2 = ObjectKind::object;
+  bool listed : 1 = true;    // false once removed: no longer in the object list
+  bool spawned : 1 = false;  // made during the episode: shows tags and vibe only
 };
+static_assert(sizeof(Object) == 16);
 
 }  // namespace metta
