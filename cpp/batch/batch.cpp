@@ -232,7 +232,10 @@ void Batch::step_slots(std::size_t group, std::size_t first, std::size_t end) {
     return;
   }
   for (std::size_t world = first; world < end; ++world) {
-    if (world + kFieldsAhead < end) prefetch_fields(slots_[world + kFieldsAhead].world);
+    if (world + kFieldsAhead < end) {
+      ask_for(&slots_[world + kFieldsAhead].running);
+      prefetch_fields(slots_[world + kFieldsAhead].world);
+    }
     if (world + kAgentsAhead < end) prefetch_agents(slots_[world + kAgentsAhead].world);
     step_slot(world, world + 1 < end ? &slots_[world + 1].world : nullptr);
   }

@@ -213,6 +213,7 @@ inline constexpr std::size_t kEngineStats = sizeof(AgentStatIds) / sizeof(StatId
 struct GameStatIds {
   StatId tokens_written = 0, tokens_dropped = 0, tokens_free_space = 0;
 };
+inline constexpr std::size_t kEngineGameStats = sizeof(GameStatIds) / sizeof(StatId);
 
 inline constexpr std::size_t kMaxStatsPerTracker = 1024;
 

@@ -200,17 +200,6 @@ TokenWriter write_cells(const Game& game, World& world, std::uint32_t row, std::
   throw TokenOverflow(message);
 }
 
-// The part of an agent's row that most observations fill. As many as were written the last time would be a loop whose
-// end is mispredicted.
-constexpr std::size_t kRowLines = 4;
-
-void prefetch_row(const Game& game, const World& world, std::uint32_t row) {
-  if (row >= game.num_agents) return;
-  const std::uint8_t* bytes =
-      world.buffers.observations + std::size_t{row} * game.observation.num_tokens * kTokenBytes;
-  for (std::size_t line = 0; line < kRowLines; ++line) __builtin_prefetch(bytes + line * kCacheLine, 1);
-}
-
 void encode_agent(const Game& game, World& world, std::uint32_t row, std::uint8_t completion) {
   const std::uint32_t budget = game.observation.num_tokens;
   TokenWriter writer(world.buffers.observations + std::size_t{row} * budget * kTokenBytes, budget);
@@ -233,11 +222,8 @@ void encode_agent(const Game& game, World& world, std::uint32_t row, std::uint8_
 void encode_observations(const Game& game, World& world, const World* next_world) {
   if (game.observation.territory) refresh_territory_borders(world);
   Prefetch prefetch(next_world, game.num_agents);
-  constexpr std::uint32_t kRowsAhead = 2;
-  for (std::uint32_t row = 0; row < kRowsAhead; ++row) prefetch_row(game, world, row);
   const std::uint8_t completion = completion_of(game, world.step);
   for (std::uint32_t row = 0; row < game.num_agents; ++row) {
-    prefetch_row(game, world, row + kRowsAhead);
     prefetch.next_share();
     encode_agent(game, world, row, completion);
   }

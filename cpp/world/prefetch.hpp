@@ -14,6 +14,11 @@ namespace metta {
 
 inline constexpr std::size_t kCacheLine = 64;
 
+// Into the second level of caches: the first holds little more than the world that is being encoded, and requests for it
+// use up the few that it can have open. Inlined by force, into functions that do more than this: GCC takes one that only
+// asks for memory for one that does nothing, and leaves its calls out.
+[[gnu::always_inline]] inline void ask_for(const void* address) { __builtin_prefetch(address, 0, 2); }
+
 // In three stages, because a world can be followed only as far as its own lines have arrived. Worlds ahead of the one
 // that steps: the fields of World, its agents, everything else that a step reads.
 inline constexpr std::size_t kFieldsAhead = 3;
@@ -29,19 +34,19 @@ class Prefetch {
   void next_share();
 
  private:
-  // Of every array the same number of lines with every share: the loops' ends are then foreseen, which a count of lines
-  // that runs over the arrays is not. A few lines behind an array's end are asked for too.
-  struct Run {
-    const char* next = nullptr;
-    std::uint32_t lines_a_share = 0;
-  };
+  static constexpr std::size_t kMostLines = 1024;
 
+  void add(const void* data, std::size_t bytes);
   std::size_t cell_ahead(std::uint32_t row) const;  // where the agent's action leads
+  void ask_for_window(Location at) const;
 
   const World* world_ = nullptr;
+  bool whole_map_ = false;
   std::uint32_t row_ = 0;
-  std::size_t num_runs_ = 0;
-  std::array<Run, 10> runs_;
+  std::uint32_t lines_a_share_ = 0;
+  std::size_t num_lines_ = 0;
+  std::size_t next_line_ = 0;
+  std::array<const char*, kMostLines> lines_;
 };
 
 }  // namespace metta

@@ -35,6 +35,7 @@ class StatTable {
   // The statistic that this tracker has had longest; throws when it has none.
   StatId oldest(std::size_t row) const;
   const std::vector<float>& values() const { return values_; }  // [statistics, room for trackers]
+  const std::vector<std::uint64_t>& touched() const { return touched_; }  // a bit: the tracker has the statistic
   std::size_t room() const { return room_; }
   // Counts one more name of this tracker that has no slot here; throws at kMaxStatsPerTracker.
   void count_unlisted_name(std::size_t row);
