@@ -96,7 +96,7 @@ std::size_t Prefetch::cell_ahead(std::uint32_t row) const {
 }
 
 // What observations read of the map around an agent: the two ends of each row, and the words of its bits.
-[[gnu::always_inline]] inline void Prefetch::ask_for_window(Location at) const {
+void Prefetch::ask_for_window(Location at) const {
   const World& world = *world_;
   const ObservationConfig& observation = world.game->observation;
   const int first_row = std::max(at.row - observation.row_radius, 0);

@@ -15,9 +15,12 @@ namespace metta {
 inline constexpr std::size_t kCacheLine = 64;
 
 // Into the second level of caches: the first holds little more than the world that is being encoded, and requests for it
-// use up the few that it can have open. Inlined by force, into functions that do more than this: GCC takes one that only
-// asks for memory for one that does nothing, and leaves its calls out.
-[[gnu::always_inline]] inline void ask_for(const void* address) { __builtin_prefetch(address, 0, 2); }
+// use up the few that it can have open. The empty instruction makes the compiler believe that something is done: GCC
+// takes a function that only asks for memory for one that does nothing, and leaves its calls out.
+inline void ask_for(const void* address) {
+  __builtin_prefetch(address, 0, 2);
+  asm volatile("");
+}
 
 // In three stages, because a world can be followed only as far as its own lines have arrived. Worlds ahead of the one
 // that steps: the fields of World, its agents, everything else that a step reads.
