@@ -6,6 +6,8 @@ namespace metta {
 
 namespace {
 
+constexpr std::size_t kCacheLine = 64;
+
 // Of one array: what a huge map has beyond that is mostly far from any agent.
 constexpr std::size_t kMostBytes = 16 * 1024;
 

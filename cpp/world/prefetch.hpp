@@ -12,8 +12,6 @@
 
 namespace metta {
 
-inline constexpr std::size_t kCacheLine = 64;
-
 // Into the second level of caches: the first holds little more than the world that is being encoded, and requests for it
 // use up the few that it can have open. The empty instruction makes the compiler believe that something is done: GCC
 // takes a function that only asks for memory for one that does nothing, and leaves its calls out.
