@@ -54,20 +54,19 @@ void advance_base(World& world) {
 
 }  // namespace
 
-SeenRows see_objects(World& world, Location at, const WindowRows& visible) {
+FirstSeen see_objects(World& world, Location at, const WindowRows& objects) {
   const ObservationConfig& observation = world.game->observation;
   const int first_row = at.row - observation.row_radius;
   const int first_col = at.col - observation.col_radius;
   const MapBitLayout& layout = world.bit_layout;
   SeenObjects& seen = world.seen;
-  SeenRows rows;
-  rows.objects = cut_out(layout, world.occupied, first_row, first_col) & visible;
-  rows.first_seen = rows.objects & ~cut_out(layout, seen.now, first_row, first_col);
-  add(layout, seen.now, first_row, first_col, rows.first_seen);
-  const WindowRows before = rows.first_seen & cut_out(layout, seen.before, first_row, first_col);
-  rows.ages = count(before) * (world.step - seen.step) +
-              ages_of_unseen(world, first_row, first_col, rows.first_seen & ~before);
-  return rows;
+  FirstSeen first;
+  first.cells = objects & ~cut_out(layout, seen.now, first_row, first_col);
+  add(layout, seen.now, first_row, first_col, first.cells);
+  const WindowRows before = first.cells & cut_out(layout, seen.before, first_row, first_col);
+  first.ages =
+      count(before) * (world.step - seen.step) + ages_of_unseen(world, first_row, first_col, first.cells & ~before);
+  return first;
 }
 
 std::uint32_t age_of_object(const World& world, Location at) {

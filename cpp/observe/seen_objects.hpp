@@ -11,14 +11,13 @@ namespace metta {
 
 struct World;
 
-struct SeenRows {
-  WindowRows objects{};     // cells of the window in which an object is seen
-  WindowRows first_seen{};  // those of them that nobody else has seen in this step
-  std::uint32_t ages = 0;   // sum over first_seen: steps since any agent saw the object
+struct FirstSeen {
+  WindowRows cells{};      // of an observer's window: what nobody else has seen in this step
+  std::uint32_t ages = 0;  // summed over them: steps since any agent saw the object
 };
 
-// What an observer at `at` sees in the `visible` cells of its window.
-SeenRows see_objects(World& world, Location at, const WindowRows& visible);
+// An observer at `at` sees `objects` in the cells of its window.
+FirstSeen see_objects(World& world, Location at, const WindowRows& objects);
 
 // Steps since any agent saw what stands there, this step left out.
 std::uint32_t age_of_object(const World& world, Location at);

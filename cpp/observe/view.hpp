@@ -1,0 +1,24 @@
+// What there is in an agent's window.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "observe/emission_order.hpp"
+#include "observe/window_rows.hpp"
+#include "world/world.hpp"
+
+namespace metta {
+
+struct View {
+  std::size_t clamp;   // index of the window's mask in ObservationTables::masks
+  WindowRows objects;  // cells in which an object is seen
+  RankBits shown;      // cells with tokens: objects and borders of territories
+};
+
+// Views of the agents from row `first` on, one for each of `views`, whose windows have the mask `clamp`. The borders of
+// territories have been refreshed.
+void look_around(const Game& game, const World& world, std::uint32_t first, std::size_t clamp, std::span<View> views);
+
+}  // namespace metta
