@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from mettagrid.config.action_config import ChangeVibeActionConfig
+from mettagrid.config.mettagrid_config import MettaGridConfig
 
 from metta_puffer import MettaPufferEnv
 from metta_puffer.env_actions import ActionCodec
@@ -19,11 +20,15 @@ WHOLE = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", ">i4", ">i8"]
 with_and_without_vibes = pytest.mark.parametrize("vibes", [0, 1, 4])
 
 
-def codec(vibes: int) -> ActionCodec:
-    config = make_game("arena", 1)
+def game(vibes: int, agents: int = 1) -> MettaGridConfig:
+    config = make_game("arena", agents)
     names = ChangeVibeActionConfig().vibes[:vibes]
     config.game.actions.change_vibe = ChangeVibeActionConfig(enabled=vibes > 0, vibes=names)
-    made = ActionCodec(config)
+    return config
+
+
+def codec(vibes: int) -> ActionCodec:
+    made = ActionCodec(game(vibes))
     assert (made.primary, made.vibes) == (5, vibes)
     return made
 
@@ -77,9 +82,11 @@ LAYOUTS: dict[str, Callable[[npt.NDArray[Any]], Any]] = {
 def test_decoding_follows_the_definition(layout: str, vibes: int) -> None:
     one = codec(vibes)
     for seed, dtype in enumerate(WHOLE):
-        numbers, (primary, vibe_actions) = draw(one, seed, dtype), streams()
-        one.decode(LAYOUTS[layout](numbers), primary, vibe_actions)
-        assert (primary.tolist(), vibe_actions.tolist()) == by_definition(numbers, 5, vibes), dtype
+        drawn = draw(one, seed, dtype)
+        for numbers in (drawn, drawn % 5):  # somebody sends a vibe, nobody does
+            primary, vibe_actions = streams()
+            one.decode(LAYOUTS[layout](numbers), primary, vibe_actions)
+            assert (primary.tolist(), vibe_actions.tolist()) == by_definition(numbers, 5, vibes), dtype
 
 
 @with_and_without_vibes
@@ -93,9 +100,10 @@ def test_every_number_of_the_space_is_decoded(vibes: int) -> None:
 
 
 @with_and_without_vibes
-def test_numbers_may_stand_where_the_streams_are_written(vibes: int) -> None:
+@pytest.mark.parametrize("sends_vibes", [True, False])
+def test_numbers_may_stand_where_the_streams_are_written(vibes: int, sends_vibes: bool) -> None:
     one = codec(vibes)
-    numbers = draw(one, 3)
+    numbers = draw(one, 3) % (one.space.n if sends_vibes else 5)
     expected = by_definition(numbers, 5, vibes)
     for into in range(2):  # in place
         both = streams()
@@ -161,11 +169,54 @@ def test_what_is_refused_leaves_the_streams_alone(actions: Any, error: type[Exce
     assert (primary == UNTOUCHED).all() and (vibe_actions == UNTOUCHED).all()
 
 
-def test_a_refused_step_leaves_the_action_buffer_alone() -> None:
-    env = MettaPufferEnv("arena", 3)
-    env.reset()
-    env.step(np.array([1, 2, 3], np.int32))
-    with pytest.raises(ValueError, match="got 0 to 9"):
-        env.step(np.array([4, 9, 0], np.int32))
-    assert env.actions.tolist() == [1, 2, 3]
+# ---- through a step ----
+
+both_engines = pytest.mark.parametrize("engine", ["native", "published"])
+
+
+@both_engines
+@with_and_without_vibes
+@pytest.mark.parametrize("layout", [*LAYOUTS, "the env's own"])
+def test_a_step_takes_what_decoding_gives(layout: str, vibes: int, engine: Any) -> None:
+    env = MettaPufferEnv(game(vibes, ROWS), engine=engine)
+    env.reset(seed=1)
+
+    def in_place(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        env.actions[:] = numbers
+        return env.actions
+
+    for seed, dtype in enumerate(WHOLE):
+        drawn = draw(codec(vibes), seed, dtype)
+        for numbers in (drawn, drawn % 5):
+            expected = by_definition(numbers, 5, vibes)
+            env.step(LAYOUTS.get(layout, in_place)(numbers))
+            assert (env._engine_actions.tolist(), env._vibe_actions.tolist()) == expected, dtype
     env.close()
+
+
+@both_engines
+@with_and_without_vibes
+def test_a_refused_step_changes_nothing(vibes: int, engine: Any) -> None:
+    count = int(codec(vibes).space.n)
+    outside: list[tuple[Any, type[Exception], str]] = [
+        (np.full(ROWS, number, dtype), ValueError, "must be 0 to")
+        for number, dtype in ((count, "i4"), (-1, "i4"), (count, "i8"), (2**32, "i8"), (count, "u1"))
+    ]
+
+    def play(refused: list[tuple[Any, type[Exception], str]]) -> list[bytes]:
+        env = MettaPufferEnv(game(vibes, ROWS), engine=engine)
+        env.reset(seed=1)
+        seen = []
+        for seed in range(4):
+            env.step(draw(codec(vibes), seed))
+            buffers = (env.observations, env.rewards, env.terminals, env.truncations, env._engine_actions)
+            before = [buffer.tobytes() for buffer in (*buffers, env._vibe_actions)]
+            for actions, error, said in refused:
+                with pytest.raises(error, match=said):
+                    env.step(actions)
+                assert [buffer.tobytes() for buffer in (*buffers, env._vibe_actions)] == before, said
+            seen += before
+        env.close()
+        return seen
+
+    assert play(REFUSED + outside) == play([])
