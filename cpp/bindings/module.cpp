@@ -2,7 +2,8 @@
 #include <pybind11/pybind11.h>
 
 namespace metta::bindings {
-void register_kernels(pybind11::module_& module);
+void register_advantage(pybind11::module_& module);
+void register_actions(pybind11::module_& module);
 void register_programs(pybind11::module_& module);
 void register_game(pybind11::module_& module);
 void register_world(pybind11::module_& module);
@@ -26,7 +27,8 @@ void check_processor() {
 PYBIND11_MODULE(_engine, module) {
   check_processor();
   module.doc() = "Compiled parts of metta-puffer.";
-  metta::bindings::register_kernels(module);
+  metta::bindings::register_advantage(module);
+  metta::bindings::register_actions(module);
   metta::bindings::register_programs(module);
   metta::bindings::register_game(module);
   metta::bindings::register_world(module);
