@@ -35,18 +35,23 @@ class ActionCodec:
         be what numpy makes an array of, such as a list or a tensor in this process's memory; int32 and int64 are read
         as they stand, `primary` among them. A call that is refused has written nothing.
         """
-        if decode_actions(actions, primary, vibe_actions, self.primary, self.vibes):
-            return
-        # Refused, or another dtype or layout. Checked before it becomes int32, where a large number may be a valid one.
+        if not decode_actions(actions, primary, vibe_actions, self.primary, self.vibes):
+            readable = self.as_int32(actions, primary.shape)
+            decode_actions(readable, primary, vibe_actions, self.primary, self.vibes)
+
+    def as_int32(self, actions: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
+        """A copy, C-contiguous, of actions of any whole dtype and layout. Raises as `decode`."""
         array = actions if isinstance(actions, np.ndarray) else _as_array(actions)
-        if array.shape != primary.shape:
-            raise ValueError(f"actions must have shape {primary.shape}, got {array.shape}")
+        if array.shape != shape:
+            raise ValueError(f"actions must have shape {shape}, got {array.shape}")
         if array.dtype.kind not in "iu":
             raise TypeError(f"actions must be whole numbers, got {array.dtype}")
-        numbers, count = np.array(array), int(self.space.n)  # a plain array: masked ones look at what is not masked
+        # A plain array: masked ones look at what is not masked. Checked before it becomes int32, where a large number
+        # may be a valid one.
+        numbers, count = np.array(array), int(self.space.n)
         if numbers.min() < 0 or numbers.max() >= count:
             raise ValueError(f"actions must be 0 to {count - 1}, got {numbers.min()} to {numbers.max()}")
-        decode_actions(numbers.astype(np.int32), primary, vibe_actions, self.primary, self.vibes)
+        return numbers.astype(np.int32)
 
 
 def _as_array(actions: npt.ArrayLike) -> npt.NDArray[Any]:

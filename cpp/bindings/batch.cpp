@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "bindings/actions.hpp"
 #include "bindings/arrays.hpp"
 #include "bindings/compiled_game.hpp"
 #include "bindings/world_view.hpp"
@@ -87,6 +88,10 @@ class PyBatch {
     buffers.truncations = array_data<bool>(truncations, "truncations", {rows}, true);
     buffers.actions = array_data<std::int32_t>(actions, "actions", {rows}, false);
     buffers.vibe_actions = optional_array_data<std::int32_t>(vibe_actions, "vibe_actions", {rows});
+    const bool both = buffers.vibe_actions != nullptr;
+    if (both && actions.writeable() && static_cast<const py::array&>(vibe_actions).writeable()) {
+      streams_ = {const_cast<std::int32_t*>(buffers.actions), const_cast<std::int32_t*>(buffers.vibe_actions)};
+    }
     kept_ = py::make_tuple(observations, rewards, terminals, truncations, actions, vibe_actions);
     batch_.attach(buffers);
   }
@@ -118,11 +123,16 @@ class PyBatch {
   py::list step() {
     require_idle();
     require_attached();
-    {
-      const Hold hold(use_, 0, use_.size());
-      const py::gil_scoped_release release;
-      batch_.step();
-    }
+    step_all();
+    return take_failures();
+  }
+  py::object act(const py::object& actions, std::uint32_t num_primary, std::uint32_t num_vibes) {
+    require_idle();
+    if (streams_.primary == nullptr) throw py::value_error("act needs attached actions and vibe_actions to write to");
+    const std::size_t rows = batch_.num_worlds() * game_->num_agents;
+    if (!decode_given(actions, streams_, rows, {num_primary, num_vibes})) return py::bool_(false);
+    step_all();
+    if (!batch_.any_untaken()) return py::none();
     return take_failures();
   }
   void step_async(std::size_t group) {
@@ -189,6 +199,11 @@ class PyBatch {
   }
 
  private:
+  void step_all() {
+    const Hold hold(use_, 0, use_.size());
+    const py::gil_scoped_release release;
+    batch_.step();
+  }
   static std::size_t checked(std::size_t count, const char* name) {
     if (count == 0) throw py::value_error(std::string(name) + " must be at least 1");
     return count;
@@ -233,6 +248,7 @@ class PyBatch {
   std::shared_ptr<const Game> game_;
   // The caller's arrays. Before the batch: they have to outlive its threads, which write to them until it is gone.
   py::object kept_ = py::none();
+  ActionStreams streams_;  // in those arrays; null where `act` cannot write to both
   Batch batch_;
   std::vector<Use> use_ = std::vector<Use>(batch_.num_groups(), Use::idle);
 };
@@ -262,6 +278,10 @@ void register_batch(py::module_& m) {
       .def("step", &PyBatch::step,
            "One step of every world, GIL released. Returns (world, env step or None, agent or None, message) of every\n"
            "world that failed; it stands still until its next begin_episode.")
+      .def("act", &PyBatch::act, py::arg("actions"), py::arg("num_primary"), py::arg("num_vibes"),
+           "decode_actions into the attached arrays, then step. Returns False, with nothing done, where\n"
+           "decode_actions does; None where no world failed and take_ended has nothing to tell; else as step.\n"
+           "Raises ValueError unless actions and vibe_actions are attached and can be written.")
       .def("step_async", &PyBatch::step_async, py::arg("group"), "Starts one step of a group and returns.")
       .def("wait", &PyBatch::wait, py::arg("group"), "Until the group has stepped, GIL released. Returns as step.")
       .def("require_idle", &PyBatch::require_idle, py::arg("group") = py::none(),

@@ -52,6 +52,23 @@ class EndedEpisode:
     game_stats: dict[str, float]
 
 
+class Codec(Protocol):
+    """From the one number an agent sends to the engine's two action streams (as `metta_puffer.env_actions` does)."""
+
+    primary: int  # numbers below it are primary actions without a vibe
+    vibes: int  # primary + action * vibes + vibe is both
+
+    def decode(
+        self, actions: npt.ArrayLike, primary: npt.NDArray[np.int32], vibe_actions: npt.NDArray[np.int32]
+    ) -> None:
+        """Raises ValueError or TypeError, with nothing written, for actions that are not the game's."""
+        ...
+
+    def as_int32(self, actions: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
+        """A copy that can be decoded as it stands. Raises as `decode`."""
+        ...
+
+
 class WorldBatch(Protocol):
     """Worlds in lock step. No world runs before its first `begin_episode`.
 
@@ -85,6 +102,13 @@ class WorldBatch(Protocol):
 
         Raises WorldError naming the worlds that failed, when all others have taken the step. A world that failed stands
         still until its next `begin_episode`.
+        """
+        ...
+
+    def act(self, actions: npt.ArrayLike, codec: Codec) -> bool:
+        """Decodes `actions` [rows] into the action buffers and steps; whether `take_ended` has anything to tell.
+
+        Raises as `require_idle` and `codec.decode`, with nothing changed, then as `step`.
         """
         ...
 

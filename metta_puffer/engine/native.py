@@ -9,6 +9,7 @@ from mettagrid.config.mettagrid_config import MettaGridConfig
 from metta_puffer import _engine
 from metta_puffer.engine.batch import (
     TOKEN_OVERFLOW_STAT,
+    Codec,
     EndedEpisode,
     WorldBuffers,
     first_observation_overflow,
@@ -141,6 +142,20 @@ class NativeBatch:
         failed = self._batch.step()
         if failed or (self._waiting and self._batch.has_ended()):
             self._finish_step(failed)
+
+    def act(self, actions: npt.ArrayLike, codec: Codec) -> bool:
+        if self._waiting and self._maps.any_ready():
+            self.require_idle()
+            self._hand_over_ready_maps()
+        # One call checks, decodes and steps: no other thread comes in between, and for most steps that is all.
+        failed = self._batch.act(actions, codec.primary, codec.vibes)
+        if failed is False:
+            readable = codec.as_int32(actions, self._buffers.actions.shape)
+            failed = self._batch.act(readable, codec.primary, codec.vibes)
+        if failed is None:
+            return bool(self._ended)
+        self._finish_step(failed)
+        return bool(self._ended) or self._batch.has_ended()
 
     def step_async(self, group: int) -> None:
         """Starts one step of a group's worlds and returns. Their rows belong to the engine until `wait`."""

@@ -15,6 +15,7 @@ from mettagrid.mettagrid_c import MettaGrid
 
 from metta_puffer.engine.batch import (
     TOKEN_OVERFLOW_STAT,
+    Codec,
     EndedEpisode,
     WorldBuffers,
     first_observation_overflow,
@@ -141,6 +142,12 @@ class PublishedBatch:
                 failures.append(WorldFailure(index, world.simulation.current_step, None, str(error)))
         if failures:
             raise WorldError(failures)
+
+    def act(self, actions: npt.ArrayLike, codec: Codec) -> bool:
+        self.require_idle()
+        codec.decode(actions, self._buffers.actions, self._buffers.vibe_actions)
+        self.step()
+        return bool(self._ended)
 
     def step_async(self, group: int) -> None:
         """All worlds are one group, whose step `wait` takes."""

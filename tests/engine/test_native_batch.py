@@ -10,10 +10,13 @@ from mettagrid.builder.envs import make_arena
 from mettagrid.config.handler_config import Handler
 from mettagrid.config.mettagrid_config import MettaGridConfig
 from mettagrid.config.mutation import EntityTarget, ResourceDeltaMutation
+from mettagrid.mapgen.mapgen import MapGen
 
-from metta_puffer import MettaPufferEnv
-from metta_puffer.engine import WorldBuffers
+from metta_puffer import MettaPufferEnv, _engine
+from metta_puffer.engine import WorldBuffers, WorldError, open_batch
+from metta_puffer.engine.compile import compile_game
 from metta_puffer.engine.native import NativeBatch
+from metta_puffer.env_actions import ActionCodec
 from metta_puffer.games import make_game
 from tests.engine.batches import copies
 
@@ -110,6 +113,69 @@ def test_a_world_that_breaks_is_named_and_the_others_go_on() -> None:
         batch.step()
     assert "world 2" not in str(error.value)
     batch.close()
+
+
+@pytest.mark.parametrize("engine", ["native", "published"])
+@pytest.mark.parametrize("slow_maps", [False, True])
+@pytest.mark.parametrize("as_list", [False, True])
+def test_act_tells_when_there_is_something_to_take(engine: Any, slow_maps: bool, as_list: bool) -> None:
+    config = make_game("arena", 3, max_steps=4)
+    if slow_maps:
+        config.game.map_builder = MapGen.Config(instance=config.game.map_builder, border_width=1)
+    buffers = WorldBuffers.zeros(config, 3)
+    batch, codec = open_batch(config, 3, buffers, engine), ActionCodec(config)
+    for world in range(3):
+        batch.begin_episode(world, world, world)
+        batch.set_next_episode(world, 10 + world, 10 + world)
+    batch.end_early(1, 2)
+    stay = np.zeros(9, np.int32)
+    taken = []
+    for _ in range(9):
+        told = batch.act(stay.tolist() if as_list else stay, codec)
+        ended = [episode.world for episode in batch.take_ended()]
+        assert told == bool(ended)
+        taken.append(ended)
+        for world in ended:
+            batch.set_next_episode(world, 20 + world, 20 + world)
+    assert taken == [[], [1], [], [0, 2], [], [1], [], [0, 2], []]
+    batch.close()
+
+
+def test_act_keeps_telling_until_it_is_taken() -> None:
+    config = make_game("arena", 2, max_steps=1)
+    batch, codec = NativeBatch(config, 1, WorldBuffers.zeros(config, 1)), ActionCodec(config)
+    batch.begin_episode(0, 1, 1)
+    stay = np.zeros(2, np.int32)
+    assert batch.act(stay, codec) and batch.act(stay, codec)
+    assert len(batch.take_ended()) == 1
+    assert not batch.act(stay, codec)
+    batch.close()
+
+
+def test_act_tells_of_a_failed_world_once() -> None:
+    bad = breaking_game()
+    batch, codec = NativeBatch(bad, 1, WorldBuffers.zeros(bad, 1)), ActionCodec(bad)
+    batch.begin_episode(0, 1, 1)
+    stay = np.zeros(2, np.int32)
+    with pytest.raises(WorldError, match="world 0, env step 1"):
+        batch.act(stay, codec)
+    assert not batch.act(stay, codec)
+    batch.close()
+
+
+@pytest.mark.parametrize("lacking", ["actions", "vibe_actions", "both"])
+def test_act_needs_arrays_to_decode_into(lacking: str) -> None:
+    game = compile_game(make_game("arena", 2))
+    batch = _engine.Batch(game.compiled, 1)
+    buffers = vars(WorldBuffers.zeros(make_game("arena", 2), 1))
+    if lacking == "actions":
+        buffers["actions"].flags.writeable = False
+    elif lacking == "vibe_actions":
+        buffers["vibe_actions"] = None
+    if lacking != "both":
+        batch.attach(*buffers.values())
+    with pytest.raises(ValueError, match="act needs"):
+        batch.act(np.zeros(2, np.int32), 5, 0)
 
 
 def _play_in_child(queue: Any, env: MettaPufferEnv) -> None:

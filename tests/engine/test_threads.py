@@ -1,5 +1,6 @@
 """A batch on threads: how many there are, what they keep others from touching, and where a world failed."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from metta_puffer import _engine
 from metta_puffer.engine import WorldBuffers
 from metta_puffer.engine.compile import compile_game
 from metta_puffer.engine.native import NativeBatch
+from metta_puffer.env_actions import ActionCodec
 from metta_puffer.games import make_game
 from tests.engine.batches import GROUPS, assert_same, begun, copies, expected_after
 
@@ -58,6 +60,32 @@ def test_a_second_thread_is_refused_while_one_steps() -> None:
     assert_same(buffers, expected_after(sum(taken)))
 
 
+@pytest.mark.parametrize("convert", [lambda actions: actions, lambda actions: actions.tolist()], ids=["array", "list"])
+def test_actions_that_come_while_another_thread_steps_are_not_decoded(convert: Callable[[Any], Any]) -> None:
+    batch, buffers = begun(worlds=60)
+    codec = ActionCodec(make_game("arena", 3))
+    theirs, ours = np.ones_like(buffers.actions), convert(np.full_like(buffers.actions, 2))
+    stop = threading.Event()
+    refused: list[tuple[str, set[int]]] = []
+
+    def step_on() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(ValueError):  # we are stepping
+                batch.act(theirs, codec)
+
+    thread = threading.Thread(target=step_on)
+    thread.start()
+    while len(refused) < 20:
+        try:
+            batch.act(ours, codec)
+        except ValueError as error:  # they are stepping, with actions of their own
+            refused.append((str(error), set(buffers.actions.tolist())))
+    stop.set()
+    thread.join()
+    assert all("in use by another thread" in text and stepped_with == {1} for text, stepped_with in refused)
+    batch.close()
+
+
 def test_batches_in_threads_of_their_own_do_not_meet() -> None:
     results: dict[int, list[npt.NDArray[Any]]] = {}
 
@@ -88,6 +116,7 @@ def test_what_belongs_to_the_threads_cannot_be_touched() -> None:
     batch.step_async(0)
     calls: list[Callable[[], Any]] = [
         batch.step,
+        lambda: batch.act(buffers.actions + 1, ActionCodec(make_game("arena", 3))),
         batch.take_ended,
         lambda: batch.take_ended(0),
         lambda: batch.step_async(0),
