@@ -218,16 +218,14 @@ class MettaPufferEnv(PufferEnv):
         """
         if not self._begun:
             raise RuntimeError("call reset() before step()")
-        self._batch.require_idle()
-        self._codec.decode(actions, self._engine_actions, self._vibe_actions)
-        if self._ended:
-            self._begin_after_ended(range(self.num_worlds))
         try:
-            self._batch.step()
+            told = self._step_after_ended(actions) if self._ended else self._batch.act(actions, self._codec)
         except WorldError:
             self._untold = self._turn_over()
             raise
-        return self.observations, self.rewards, self.terminals, self.truncations, self._turn_over()
+        # Most steps leave nothing to see to, and of one world's step every call is a few percent.
+        info = self._turn_over() if told or self._untold or self._supervisor else []
+        return self.observations, self.rewards, self.terminals, self.truncations, info
 
     def group_rows(self, group: int) -> slice:
         """The rows of a group's agents in every buffer."""
@@ -269,6 +267,14 @@ class MettaPufferEnv(PufferEnv):
 
     def _check_world(self, world: int) -> None:
         check_whole_number("world", world, 0, self.num_worlds - 1)
+
+    def _step_after_ended(self, actions: npt.ArrayLike) -> bool:
+        """As `WorldBatch.act`, but episodes begin once the actions are known to be the game's."""
+        self._batch.require_idle()
+        self._codec.decode(actions, self._engine_actions, self._vibe_actions)
+        self._begin_after_ended(range(self.num_worlds))
+        self._batch.step()
+        return True
 
     def _begin_after_ended(self, worlds: range) -> None:
         """Upstream's rule: the new episode's first step takes the actions sent after the old one's end."""

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -108,8 +109,12 @@ def endless(max_steps: int, *, slow_maps: bool = False) -> MettaGridConfig:
     ],
     ids=str,
 )
-def test_an_error_in_one_world_leaves_the_others_their_episodes(max_steps: int, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_error_in_one_world_leaves_the_others_their_episodes(
+    max_steps: int, options: dict[str, Any], at_once: bool
+) -> None:
     worlds = 16
+    options = options.copy()
     config = endless(max_steps, slow_maps=options.pop("slow_maps", False))
     env = MettaPufferEnv(config, num_worlds=worlds, **options)
     env.reset(seed=1)
@@ -121,11 +126,15 @@ def test_an_error_in_one_world_leaves_the_others_their_episodes(max_steps: int, 
     for env_step in range(ENV_STEPS):
         # Nobody walks in the last, which tells what is left to tell.
         actions = rng.integers(0, 5 if env_step < ENV_STEPS - 1 else 1, 2 * worlds).astype(np.int32)
-        for group in range(env.num_groups):
-            env.step_async(actions[env.group_rows(group)], group)
-        for group in range(env.num_groups):
+        waits: list[Callable[[], list[Any]]] = [partial(env.wait, group) for group in range(env.num_groups)]
+        if at_once:
+            waits = [lambda sent=actions: env.step(sent)[-1]]
+        else:
+            for group in range(env.num_groups):
+                env.step_async(actions[env.group_rows(group)], group)
+        for wait in waits:
             try:
-                reported += len(env.wait(group))
+                reported += len(wait())
             except WorldError as error:
                 told = error
                 failed.update(error.worlds)
@@ -188,22 +197,26 @@ def test_a_map_that_cannot_be_built_stops_its_world_only(engine: Any, monkeypatc
 
 
 @both_engines
-def test_infos_of_a_step_that_raised_come_with_the_next(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    env = MettaPufferEnv("arena", 2, 2, engine=engine, max_steps=1)
+@pytest.mark.parametrize(("max_steps", "told"), [(1, [4, 2, 2]), (2, [2, 2, 0, 2])])
+def test_infos_of_a_step_that_raised_come_with_the_next(
+    engine: Any, max_steps: int, told: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = MettaPufferEnv("arena", 2, 2, engine=engine, max_steps=max_steps)
     env.reset(seed=1)
     stay = np.zeros(4, np.int32)
-    real = env._batch.step
+    for _ in range(max_steps - 1):
+        env.step(stay)
+    real = env._batch.act
 
-    def step() -> None:
-        real()
+    def act(actions: Any, codec: Any) -> bool:
+        real(actions, codec)
         raise WorldError([])
 
     with monkeypatch.context() as patch:
-        patch.setattr(env._batch, "step", step)
+        patch.setattr(env._batch, "act", act)
         with pytest.raises(WorldError):
             env.step(stay)
-    assert len(env.step(stay)[-1]) == 4
-    assert len(env.step(stay)[-1]) == 2
+    assert [len(env.step(stay)[-1]) for _ in told] == told
 
 
 # ---- arguments ----

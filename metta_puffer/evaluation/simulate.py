@@ -74,8 +74,7 @@ def _play(
         env_steps = 0
         while len(episodes) < len(seeds):
             actions = actor.act(buffers.observations, first=env_steps == 0)
-            codec.decode(actions, buffers.actions, buffers.vibe_actions)
-            batch.step()
+            batch.act(actions, codec)
             env_steps += 1
             for ended in batch.take_ended():
                 episodes[ended.world] = _episode(config, ended, seeds[ended.world])
