@@ -1,7 +1,9 @@
 #include "observe/seen_objects.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 
 #include "observe/window_cut.hpp"
 #include "world/world.hpp"
@@ -33,6 +35,13 @@ std::uint32_t ages_of_unseen(const World& world, int first_row, int first_col, c
     corner += 4 * width;
   }
   return ages;
+}
+
+std::uint64_t four_words(const MapBits& bits, std::size_t first) {
+  std::uint64_t words;
+  static_assert(sizeof words == MapBitLayout::kWordsAtOnce * sizeof bits[0]);
+  std::memcpy(&words, &bits[first], sizeof words);
+  return words;
 }
 
 // Brings `base` nearer to the present, so that two bytes go on to be enough.
@@ -81,16 +90,18 @@ void end_seeing(World& world) {
   const auto steps = static_cast<std::uint16_t>(seen.step - seen.base);
   const std::size_t rows = world.bit_layout.next_columns();
   for (std::size_t first = 0; first < seen.now.size(); first += rows) {
-    for (std::size_t row = 0; row < rows; ++row) {
-      std::uint64_t& before = seen.before[first + row];
-      std::uint64_t& now = seen.now[first + row];
-      for (std::uint64_t left = before & ~now; left != 0; left &= left - 1) {
-        seen.steps_from_base[world.cell(world.bit_layout.location(first / rows, row, std::countr_zero(left)))] = steps;
+    for (std::size_t row = 0; row < rows; row += MapBitLayout::kWordsAtOnce) {
+      for (std::uint64_t left = four_words(seen.before, first + row) & ~four_words(seen.now, first + row); left != 0;
+           left &= left - 1) {
+        const auto bit = static_cast<std::size_t>(std::countr_zero(left));
+        const Location gone = world.bit_layout.location(first / rows, row + bit / MapBitLayout::kWordBits,
+                                                        bit % MapBitLayout::kWordBits);
+        seen.steps_from_base[world.cell(gone)] = steps;
       }
-      before = now;
-      now = 0;
     }
   }
+  seen.before.swap(seen.now);
+  std::fill(seen.now.begin(), seen.now.end(), std::uint16_t{0});
   seen.step = world.step;
   if (seen.step - seen.base == SeenObjects::kMostSteps) advance_base(world);
 }

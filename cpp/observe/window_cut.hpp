@@ -3,43 +3,37 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <cstring>
 
 #include "observe/window_rows.hpp"
 #include "world/map_bits.hpp"
 
 namespace metta {
 
-// A window that begins further right in a word reaches into the next.
-inline bool in_two_words(unsigned first_bit) { return first_bit > MapBitLayout::kWordBits - kWindowRows; }
-
-inline WindowRows cut_out(const MapBitLayout& layout, const std::vector<std::uint64_t>& bits, int first_row,
-                          int first_col) {
-  const auto [word, first_bit] = layout.corner(first_row, first_col);
-  const std::uint64_t* words = bits.data() + word;
+inline WindowRows rows_from(const std::uint16_t* words) {
   WindowRows rows;
-  for (int row = 0; row < kWindowRows; ++row) rows[row] = static_cast<std::uint16_t>(words[row] >> first_bit);
-  if (in_two_words(first_bit)) {
-    words += layout.next_columns();
-    for (int row = 0; row < kWindowRows; ++row) {
-      rows[row] |= static_cast<std::uint16_t>(words[row] << (MapBitLayout::kWordBits - first_bit));
-    }
-  }
+  std::memcpy(&rows, words, sizeof rows);
   return rows;
 }
 
+// The columns to the right are shifted twice: by all 16 bits at once is undefined.
+inline WindowRows cut_out(const MapBitLayout& layout, const MapBits& bits, int first_row, int first_col) {
+  const auto [word, bit] = layout.corner(first_row, first_col);
+  const std::uint16_t* words = &bits[word];
+  const std::uint16_t rest = MapBitLayout::kWordBits - 1 - bit;
+  return rows_from(words) >> bit | rows_from(words + layout.next_columns()) << 1 << rest;
+}
+
 // Sets the bits that are set in `rows`.
-inline void add(const MapBitLayout& layout, std::vector<std::uint64_t>& bits, int first_row, int first_col,
-                const WindowRows& rows) {
-  const auto [word, first_bit] = layout.corner(first_row, first_col);
-  std::uint64_t* words = bits.data() + word;
-  for (int row = 0; row < kWindowRows; ++row) words[row] |= std::uint64_t{rows[row]} << first_bit;
-  if (in_two_words(first_bit)) {
-    words += layout.next_columns();
-    for (int row = 0; row < kWindowRows; ++row) {
-      words[row] |= std::uint64_t{rows[row]} >> (MapBitLayout::kWordBits - first_bit);
-    }
-  }
+inline void add(const MapBitLayout& layout, MapBits& bits, int first_row, int first_col, const WindowRows& rows) {
+  const auto [word, bit] = layout.corner(first_row, first_col);
+  const std::uint16_t rest = MapBitLayout::kWordBits - 1 - bit;
+  const auto join = [](std::uint16_t* words, const WindowRows& more) {
+    const WindowRows joined = rows_from(words) | more;
+    std::memcpy(words, &joined, sizeof joined);
+  };
+  join(&bits[word], rows << bit);
+  join(&bits[word + layout.next_columns()], rows >> 1 >> rest);
 }
 
 }  // namespace metta

@@ -113,7 +113,8 @@ void Prefetch::ask_for_window(Location at) const {
     }
   }
   const auto word = world.bit_layout.corner(at.row - observation.row_radius, at.col - observation.col_radius).first;
-  for (const std::size_t end : {word, word + kWindowRows - 1}) {
+  const std::size_t right = word + world.bit_layout.next_columns();
+  for (const std::size_t end : {word, word + kWindowRows - 1, right, right + kWindowRows - 1}) {
     ask_for(&world.occupied[end]);
     ask_for(&world.seen.before[end]);
     ask_for(&world.seen.now[end]);

@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "game/types.hpp"
+#include "world/map_bits.hpp"
 
 namespace metta {
 
 // Most of what an agent sees was seen one step before. Bits of cells say so for a whole row of the window at once, and
 // the steps below are only read and written for what comes into view or leaves it.
 struct SeenObjects {
-  std::vector<std::uint64_t> before;  // bitmap over the map: what stands there was seen in step `step`
-  std::vector<std::uint64_t> now;     // likewise: seen by an agent that has been encoded in the present step
+  MapBits before;  // bitmap over the map: what stands there was seen in step `step`
+  MapBits now;     // likewise: seen by an agent that has been encoded in the present step
   std::uint32_t step = 0;             // of the last observations
 
   // [cells], of what stands there and was not seen `before`: steps from `base` to the one that saw it last, in two
@@ -39,7 +40,7 @@ struct SeenObjects {
     return steps_from_base[cell] == kSetAside ? set_aside[grid[cell]] : base + steps_from_base[cell];
   }
   std::size_t bytes() const {
-    return (before.capacity() + now.capacity()) * 8 + steps_from_base.capacity() * 2 + set_aside.capacity() * 4;
+    return (before.capacity() + now.capacity()) * 2 + steps_from_base.capacity() * 2 + set_aside.capacity() * 4;
   }
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "game/types.hpp"
+#include "world/map_bits.hpp"
 #include "world/object.hpp"
 
 namespace metta {
@@ -22,7 +23,7 @@ struct TerritoryState {
   std::vector<std::uint32_t> first_score;  // [territories]: where a territory's tags begin in `scores`
   std::vector<std::int64_t> scores;        // [tags of every territory, cells]: summed influence
   std::vector<std::int16_t> owners;        // [territories, cells]: owner tag, kAbsent for none or a tie
-  std::vector<std::uint64_t> borders;      // bitmap over the map: bit = a neighbour has another owner
+  MapBits borders;      // bitmap over the map: bit = a neighbour has another owner
   bool tags_changed = false;               // some object's tags changed since the influence was counted
   bool borders_stale = true;
 

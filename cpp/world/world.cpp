@@ -22,9 +22,7 @@ void World::clear_cell(Location at) {
     const bool before = (seen.before[place.word] & place.bit) != 0;
     seen.set_aside[object] = before ? seen.step : seen.last_seen(cell(at), grid);
   }
-  seen.before[place.word] &= ~place.bit;
-  occupied[place.word] &= ~place.bit;
-  vision_blockers[place.word] &= ~place.bit;
+  for (MapBits* bits : {&seen.before, &occupied, &vision_blockers}) (*bits)[place.word] &= static_cast<std::uint16_t>(~place.bit);
   grid[cell(at)] = kNoObject;
   tokens.cells[cell(at)] = static_cast<std::uint16_t>(TokenCache::kNothing);
 }
@@ -33,10 +31,10 @@ void World::shift(ObjectIndex object, Location to) {
   const Location from = objects[object].location;
   const BitPlace old_place = bit_layout.place(from);
   const BitPlace new_place = bit_layout.place(to);
-  const auto move_bit = [&](std::vector<std::uint64_t>& bits) {
+  const auto move_bit = [&](MapBits& bits) {
     const bool set = (bits[old_place.word] & old_place.bit) != 0;
-    bits[old_place.word] &= ~old_place.bit;
-    bits[new_place.word] |= set ? new_place.bit : 0;
+    bits[old_place.word] &= static_cast<std::uint16_t>(~old_place.bit);
+    bits[new_place.word] |= set ? new_place.bit : std::uint16_t{0};
     return set;
   };
   move_bit(occupied);

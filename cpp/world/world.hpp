@@ -63,8 +63,8 @@ struct World {
   std::vector<std::uint16_t> inventory_pool;       // see world/inventory.hpp
   std::vector<ObjectIndex> grid;                   // [height * width], kNoObject where empty
   MapBitLayout bit_layout;                         // of all bitmaps over the map
-  std::vector<std::uint64_t> occupied;             // bit = something stands there
-  std::vector<std::uint64_t> vision_blockers;      // bit = what stands there hides what is behind it
+  MapBits occupied;                                // bit = something stands there
+  MapBits vision_blockers;                         // bit = what stands there hides what is behind it
   std::uint32_t placements = 0;                    // times that an object was put somewhere
   std::vector<std::vector<ObjectIndex>> tag_lists;  // objects of each tag, in the order they got it
 

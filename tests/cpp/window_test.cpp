@@ -81,7 +81,7 @@ void test_map_bits() {
     const int width = draw(1, 200);
     MapBitLayout layout;
     layout.begin(static_cast<std::size_t>(height), static_cast<std::size_t>(width));
-    std::vector<std::uint64_t> bits(layout.num_words(), 0);
+    MapBits bits(layout.num_words(), 0);
     std::set<std::pair<int, int>> set;
     const auto check_cut = [&](int first_row, int first_col) {
       const WindowRows rows = cut_out(layout, bits, first_row, first_col);
