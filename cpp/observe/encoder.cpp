@@ -22,9 +22,6 @@ namespace metta {
 
 namespace {
 
-// Adds of whole numbers are exact below this, so that they may be summed before they are added to a float.
-constexpr float kExactFloats = 16777216.0F;
-
 std::uint8_t completion_of(const Game& game, std::uint32_t step) {
   if (game.max_steps == 0) return 0;
   if (step >= game.max_steps) return 255;
@@ -74,12 +71,10 @@ void write_observed_values(const Game& game, World& world, ObjectIndex agent, To
 }
 
 // Views are taken some agents ahead. The walk over an agent's cells ends in mispredicted branches, and after one the
-// processor can go on with the next walk instead of finding out first what there is to walk over.
-constexpr std::uint32_t kViewsAhead = 32;
-
-// A radius that is a value of the game is resolved in the agent's turn, after its observed values: this may draw a random
-// number, or read what the turns before have counted.
+// processor can go on with the next walk instead of finding out first what there is to walk over. But values of the game
+// are resolved in the agent's turn: this may draw a random number, or read what the turns before have counted.
 bool looks_ahead(const Game& game) { return game.observation.radius_value == kAbsent; }
+bool sees_ahead(const Game& game) { return looks_ahead(game) && game.observation.values.empty(); }
 
 // Indices of masks: of all that a window holds, and for this agent's present radius.
 std::size_t whole_window(const Game& game) { return game.observation.tables.masks.size() - 1; }
@@ -89,30 +84,6 @@ std::size_t clamped_radius(const Game& game, World& world, ObjectIndex agent) {
   context.actor = context.target = agent;
   const int radius = truncate_to_int(resolve_value(world, game.observation.radius_value, context, agent));
   return std::min(whole_window(game), static_cast<std::size_t>(std::max(radius, 0)));
-}
-
-void credit_ages_one_by_one(const Game& game, World& world, std::uint32_t row, Location at, const WindowRows& objects) {
-  const RankBits ranks = in_emission_order(game.observation.tables, objects);
-  for (std::size_t word = 0; word < ranks.size(); ++word) {
-    for (std::uint64_t left = ranks[word]; left != 0; left &= left - 1) {
-      const WindowCell& cell = game.observation.window[word * 64 + static_cast<std::size_t>(std::countr_zero(left))];
-      const std::uint32_t age = age_of_object(
-          world, {static_cast<std::uint16_t>(at.row + cell.row), static_cast<std::uint16_t>(at.col + cell.col)});
-      if (age != 0) world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(age));
-    }
-  }
-}
-
-// An agent is credited with the age of every object that it is the first to see in this step. The published engine adds
-// ages one by one to a float; where all of it is a whole number below 2^24 their sum has the same bits.
-void credit_ages(const Game& game, World& world, std::uint32_t row, Location at, const FirstSeen& seen) {
-  if (seen.ages == 0) return;
-  const float before = world.agent_stats.value(row, game.agent_stats.visited);
-  if (std::trunc(before) == before && std::fabs(before) + static_cast<float>(seen.ages) < kExactFloats) [[likely]] {
-    world.agent_stats.add(row, game.agent_stats.visited, static_cast<float>(seen.ages));
-  } else {
-    credit_ages_one_by_one(game, world, row, at, seen.cells);
-  }
 }
 
 // Tokens that changed since they were last looked at, that are not copied at once, or that may lack room.
@@ -204,8 +175,7 @@ void encode_agent(const Game& game, World& world, std::uint32_t row, std::uint8_
   write_global_tokens(game, world, row, completion, writer);
   write_observed_values(game, world, agent, writer);
   if (!looks_ahead(game)) look_around(game, world, row, clamped_radius(game, world, agent), {&view, 1});
-  const Location at = world.objects[agent].location;
-  credit_ages(game, world, row, at, see_objects(world, at, view.objects));
+  if (!sees_ahead(game)) see_objects(game, world, row, {&view, 1});
   writer = game.observation.territory ? write_cells<true>(game, world, row, view, writer)
                                       : write_cells<false>(game, world, row, view, writer);
   std::uint32_t& written_bytes = world.tokens.written_bytes[row];
@@ -222,10 +192,11 @@ void encode_observations(const Game& game, World& world, const World* next_world
   if (game.observation.territory) refresh_territory_borders(world);
   Prefetch prefetch(next_world, game.num_agents);
   const std::uint8_t completion = completion_of(game, world.step);
-  std::array<View, kViewsAhead> views;  // none is read before it is written: nothing clears these 3 KiB in every step
-  for (std::uint32_t first = 0; first < game.num_agents; first += kViewsAhead) {
-    const std::uint32_t some = std::min(kViewsAhead, game.num_agents - first);
+  std::array<View, kMostViews> views;  // none is read before it is written
+  for (std::uint32_t first = 0; first < game.num_agents; first += kMostViews) {
+    const std::uint32_t some = std::min(kMostViews, game.num_agents - first);
     if (looks_ahead(game)) look_around(game, world, first, whole_window(game), {views.data(), some});
+    if (sees_ahead(game)) see_objects(game, world, first, {views.data(), some});
     for (std::uint32_t i = 0; i < some; ++i) {
       prefetch.next_share();
       encode_agent(game, world, first + i, completion, views[i]);

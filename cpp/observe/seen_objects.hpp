@@ -3,24 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
-#include "game/types.hpp"
-#include "observe/window_rows.hpp"
+#include "observe/view.hpp"
 
 namespace metta {
 
-struct World;
-
-struct FirstSeen {
-  WindowRows cells{};      // of an observer's window: what nobody else has seen in this step
-  std::uint32_t ages = 0;  // summed over them: steps since any agent saw the object
-};
-
-// An observer at `at` sees `objects` in the cells of its window.
-FirstSeen see_objects(World& world, Location at, const WindowRows& objects);
-
-// Steps since any agent saw what stands there, this step left out.
-std::uint32_t age_of_object(const World& world, Location at);
+// Agents from row `first` on see the objects of their views, one after the other, and are credited with their ages.
+void see_objects(const Game& game, World& world, std::uint32_t first, std::span<const View> views);
 
 // After the observations of a step.
 void end_seeing(World& world);

@@ -18,7 +18,7 @@ void look_around(const Game& game, const World& world, std::uint32_t first, std:
     if (observation.territory) {
       shown |= visible & cut_out(world.bit_layout, world.territory.borders, first_row, first_col);
     }
-    view = {clamp, objects, in_emission_order(observation.tables, shown)};
+    view = {clamp, first_row, first_col, objects, in_emission_order(observation.tables, shown)};
   }
 }
 

@@ -11,8 +11,13 @@
 
 namespace metta {
 
+// Of as many agents views are taken together.
+inline constexpr std::uint32_t kMostViews = 32;
+
 struct View {
   std::size_t clamp;   // index of the window's mask in ObservationTables::masks
+  int first_row;       // the window's upper left corner, which may lie off the map
+  int first_col;
   WindowRows objects;  // cells in which an object is seen
   RankBits shown;      // cells with tokens: objects and borders of territories
 };

@@ -18,14 +18,16 @@ using MapBits = std::vector<std::uint16_t>;
 struct BitPlace {
   std::size_t word;
   std::uint16_t bit;
+
+  std::uint16_t all_others() const { return static_cast<std::uint16_t>(~bit); }
 };
 
-// How all bitmaps of one world are laid out: words of 16 columns, those of the same columns one below the other, so that
-// the rows of a window are parts of two vectors. A margin all around the map lets no window hang over.
+// How all bitmaps of one world are laid out: words of 16 columns, those of the same columns one below the other, so that a
+// window is two vectors, shifted. A margin all around the map lets no window hang over.
 class MapBitLayout {
  public:
   void begin(std::size_t height, std::size_t width) {
-    rows_ = (kMargin + height + kWindowRows + kWordsAtOnce - 1) / kWordsAtOnce * kWordsAtOnce;
+    rows_ = (kMargin + height + 2 * kWindowRows - 1) / kWindowRows * kWindowRows;
     num_words_ = rows_ * ((kMargin + width + kWindowRows) / kWordBits + 1);
   }
   std::size_t num_words() const { return num_words_; }
@@ -34,10 +36,9 @@ class MapBitLayout {
     const std::size_t col = at.col + kMargin;
     return {col / kWordBits * rows_ + at.row + kMargin, static_cast<std::uint16_t>(1U << (col % kWordBits))};
   }
-  // The inverse, for a bit that lies on the map: its word is the row-th of the group-th columns, `bit` its number there.
-  Location location(std::size_t group, std::size_t row, std::size_t bit) const {
-    const std::size_t col = group * kWordBits + bit;
-    return {static_cast<std::uint16_t>(row - kMargin), static_cast<std::uint16_t>(col - kMargin)};
+  // The number, in a grid of that width, of the cell whose bit is the first of a group of columns. It lies before the grid.
+  int first_cell(std::size_t group, int width) const {
+    return static_cast<int>(group) * kWordBits - kMargin - kMargin * width;
   }
 
   // The upper left corner of a window, which may lie off the map: the word of its first row, those of further rows
@@ -47,12 +48,11 @@ class MapBitLayout {
     return {col / kWordBits * rows_ + static_cast<std::size_t>(first_row + kMargin),
             static_cast<std::uint16_t>(col % kWordBits)};
   }
-  // From a word to that of the next columns in the same row: a multiple of kWordsAtOnce.
+  // From a word to that of the next columns in the same row. A multiple of kWindowRows: whoever goes over a whole bitmap
+  // takes as many at once.
   std::size_t next_columns() const { return rows_; }
 
   static constexpr int kWordBits = 16;
-  // Whoever goes over a whole bitmap takes 64 bits at once: as many rows of the same columns.
-  static constexpr std::size_t kWordsAtOnce = 4;
 
  private:
   static constexpr int kMargin = 8;  // a window reaches kMaxWindow / 2 cells beyond its observer

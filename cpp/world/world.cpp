@@ -22,7 +22,9 @@ void World::clear_cell(Location at) {
     const bool before = (seen.before[place.word] & place.bit) != 0;
     seen.set_aside[object] = before ? seen.step : seen.last_seen(cell(at), grid);
   }
-  for (MapBits* bits : {&seen.before, &occupied, &vision_blockers}) (*bits)[place.word] &= static_cast<std::uint16_t>(~place.bit);
+  seen.before[place.word] &= place.all_others();
+  occupied[place.word] &= place.all_others();
+  vision_blockers[place.word] &= place.all_others();
   grid[cell(at)] = kNoObject;
   tokens.cells[cell(at)] = static_cast<std::uint16_t>(TokenCache::kNothing);
 }
@@ -33,7 +35,7 @@ void World::shift(ObjectIndex object, Location to) {
   const BitPlace new_place = bit_layout.place(to);
   const auto move_bit = [&](MapBits& bits) {
     const bool set = (bits[old_place.word] & old_place.bit) != 0;
-    bits[old_place.word] &= static_cast<std::uint16_t>(~old_place.bit);
+    bits[old_place.word] &= old_place.all_others();
     bits[new_place.word] |= set ? new_place.bit : std::uint16_t{0};
     return set;
   };

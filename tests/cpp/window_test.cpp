@@ -96,8 +96,9 @@ void test_map_bits() {
     for (int i = draw(0, 200); i > 0; --i) {
       const Location at{static_cast<std::uint16_t>(draw(0, height - 1)), static_cast<std::uint16_t>(draw(0, width - 1))};
       const BitPlace place = layout.place(at);
-      CHECK(layout.location(place.word / layout.next_columns(), place.word % layout.next_columns(),
-                            std::countr_zero(place.bit)) == at);
+      const auto [group, row] = std::div(static_cast<long>(place.word), static_cast<long>(layout.next_columns()));
+      CHECK(layout.first_cell(static_cast<std::size_t>(group), width) + row * width + std::countr_zero(place.bit) ==
+            at.row * width + at.col);
       bits[place.word] |= place.bit;
       set.insert({at.row, at.col});
     }
