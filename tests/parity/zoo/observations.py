@@ -1,7 +1,7 @@
 """Observations: every option, window shapes, edges, line of sight, radius, territory, digits, budgets."""
 
 from mettagrid.config.filter import actorVibe
-from mettagrid.config.game_value import InventoryValue, StatValue
+from mettagrid.config.game_value import InventoryValue, Scope, StatValue, SumGameValue
 from mettagrid.config.handler_config import FirstMatch, Handler
 from mettagrid.config.mettagrid_config import AgentConfig, GridObjectConfig, InventoryConfig, WallConfig
 from mettagrid.config.mutation import updateActor
@@ -11,6 +11,7 @@ from tests.parity.case import Case
 from tests.parity.zoo.base import case, config, const, machine, observing, world
 
 OPEN = ["@.......#", "..c..#...", "...@.....", ".#....c..", "........@"]
+CROWD = ["@.......#", "..c.@#...", "...@.....", ".#....c..", "........@"]
 LEGEND = {"c": "chest"}
 
 
@@ -132,6 +133,21 @@ def negative_radius() -> Case:
     """A negative radius shows the own cell only."""
     obs = observing(7, 7, 200, observation_radius_value=const(-2.5))
     return case(config(3, objects=chests(), obs=obs), OPEN, LEGEND, env_steps=10)
+
+
+@world
+def values_that_turns_count() -> Case:
+    """Observed values that an agent's own turn and the turns before it change: ages credited, tokens written."""
+    values = {"ages": StatValue(name="cell.visited"), "tokens": StatValue(name="tokens_written", scope=Scope.GAME)}
+    return case(config(4, objects=chests(), obs=observing(7, 7, 300, obs=values)), CROWD, LEGEND, env_steps=40)
+
+
+@world
+def radius_that_turns_count() -> Case:
+    """A radius that grows from one agent's turn to the next: with the tokens that were written."""
+    tokens = StatValue(name="tokens_written", scope=Scope.GAME)
+    obs = observing(11, 11, 300, observation_radius_value=SumGameValue(values=[tokens], weights=[0.01]))
+    return case(config(4, objects=chests(), obs=obs), CROWD, LEGEND, env_steps=20)
 
 
 @world
