@@ -3,12 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstdlib>
-#include <cstring>
 
 #include "game/numbers.hpp"
-#include "observe/emission_order.hpp"
 #include "observe/object_tokens.hpp"
 #include "observe/seen_objects.hpp"
 #include "observe/territory_tokens.hpp"

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 
+#include "observe/emission_order.hpp"
 #include "observe/window_cut.hpp"
 
 namespace metta {
