@@ -9,7 +9,8 @@
 
 namespace metta {
 
-// Agents from row `first` on see the objects of their views, one after the other, and are credited with their ages.
+// Agents from row `first` on see the objects of their views, one after the other, and are credited with their ages. At
+// most kMostViews of them.
 void see_objects(const Game& game, World& world, std::uint32_t first, std::span<const View> views);
 
 // After the observations of a step.
