@@ -31,6 +31,7 @@ void begin_step(World& world) {
 }
 
 void run_agents_on_tick(World& world) {
+  if (!world.game->any_agent_on_tick) return;
   for (std::uint32_t row = 0; row < world.game->num_agents; ++row) {
     const ObjectIndex object = world.agents[row].object;
     const HandlerId on_tick = world.config_of(object).agent.on_tick;

@@ -86,6 +86,7 @@ std::shared_ptr<const Game> finish_game(Game game) {
     finish_rewards(game, object.agent.rewards);
     std::sort(object.tags.begin(), object.tags.end());
     object.tags.erase(std::unique(object.tags.begin(), object.tags.end()), object.tags.end());
+    game.any_agent_on_tick = game.any_agent_on_tick || object.agent.on_tick != kAbsent;
     game.any_aoe = game.any_aoe || !object.aoes.empty();
     game.any_territory_control = game.any_territory_control || !object.territory_controls.empty();
   }

@@ -257,12 +257,13 @@ struct Game {
   std::vector<ObjectConfig> objects;
   std::vector<CellKind> cell_kinds;
   ObjectConfigId proxy_config = 0;  // kTerritoryProxy's: no limits, no tags
+  bool any_agent_on_tick = false;
   bool any_aoe = false;
   bool any_territory_control = false;
 
   // What happens.
   std::vector<Action> actions;
-  std::vector<MoveHandler> move_handlers;  // the two built-in ones included
+  std::vector<MoveHandler> move_handlers;  // the configured ones; rules/actions.cpp adds what every game has
   HandlerId on_tick = kAbsent;
   std::vector<Event> events;
   std::vector<ScheduledEvent> schedule;  // in firing order

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "rules/handlers.hpp"
+#include "rules/movement.hpp"
+#include "rules/mutations.hpp"
 
 namespace metta {
 
@@ -12,9 +14,8 @@ enum class Stream : std::uint8_t { core, vibe };
 
 constexpr std::int32_t kNoop = 0;  // always first: _actions of metta_puffer/engine/compile.py
 
-// Every handler of the game's chain until one succeeds. The last two are to walk onto an empty cell and to use what
-// stands there: _move_handlers of metta_puffer/engine/compile.py puts them there.
-bool move(World& world, ObjectIndex actor, std::uint8_t orientation) {
+// The game's own handlers, one after the other until one succeeds.
+bool try_move_handlers(World& world, ObjectIndex actor, std::uint8_t orientation) {
   const Direction direction = kOrientations[orientation];
   for (const MoveHandler& handler : world.game->move_handlers) {
     for (std::uint32_t distance = 1; distance <= handler.range; ++distance) {
@@ -32,6 +33,29 @@ bool move(World& world, ObjectIndex actor, std::uint8_t orientation) {
     }
   }
   return false;
+}
+
+// What every chain of handlers ends with: to walk onto an empty cell, or to use what stands there.
+bool walk_or_use(World& world, ObjectIndex actor, std::uint8_t orientation) {
+  const auto at = offset_location(world, world.objects[actor].location, kOrientations[orientation], 1);
+  if (!at) return false;
+  const ObjectIndex object = world.object_at(*at);
+  if (object == kNoObject) {
+    move_object(world, actor, *at);
+    return true;
+  }
+  if (world.config_of(object).on_use == kAbsent) return false;
+  Context context;
+  context.actor = actor;
+  context.target = object;
+  context.target_location = *at;
+  context.move_direction = orientation;
+  use_target(world, context);
+  return !context.mutation_failed;
+}
+
+bool move(World& world, ObjectIndex actor, std::uint8_t orientation) {
+  return try_move_handlers(world, actor, orientation) || walk_or_use(world, actor, orientation);
 }
 
 // How long an agent has not moved counts handled actions, not steps: noop with a vibe change counts two.

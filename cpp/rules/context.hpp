@@ -31,7 +31,10 @@ inline std::optional<Location> offset_location(const World& world, Location from
                                                std::int64_t distance) {
   const std::int64_t row = from.row + direction.row * distance;
   const std::int64_t col = from.col + direction.col * distance;
-  if (row < 0 || col < 0 || row >= world.height || col >= world.width) return std::nullopt;
+  // A negative number is a large one without its sign.
+  if (static_cast<std::uint64_t>(row) >= world.height || static_cast<std::uint64_t>(col) >= world.width) {
+    return std::nullopt;
+  }
   return Location{static_cast<std::uint16_t>(row), static_cast<std::uint16_t>(col)};
 }
 

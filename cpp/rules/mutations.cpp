@@ -34,8 +34,16 @@ void set_game_value(World& world, const Mutation& mutation, const Context& conte
   update_value(world, mutation.value, resolve_value(world, mutation.source, context, entity), entity);
 }
 
-// Runs the target's on_use with a copy of the context, then the agent's on_after_use with this one: a mutation that
-// fails in on_after_use makes the whole use a failure although its effects stay.
+}  // namespace
+
+ObjectIndex require_entity(ObjectIndex entity, const char* mutation) {
+  if (entity == kNoObject) {
+    throw WorldError(std::string("mutation ") + mutation +
+                     " applied to a missing entity (the published engine crashes here)");
+  }
+  return entity;
+}
+
 void use_target(World& world, Context& context) {
   context.mutation_failed = true;
   if (context.actor == kNoObject || !world.is_agent(context.actor) || context.target == kNoObject) return;
@@ -48,16 +56,6 @@ void use_target(World& world, Context& context) {
   const HandlerId on_after_use = world.config_of(context.actor).agent.on_after_use;
   if (on_after_use != kAbsent) try_handler(world, on_after_use, context);
   world.agents[world.objects[context.actor].agent].last_animation = 1;
-}
-
-}  // namespace
-
-ObjectIndex require_entity(ObjectIndex entity, const char* mutation) {
-  if (entity == kNoObject) {
-    throw WorldError(std::string("mutation ") + mutation +
-                     " applied to a missing entity (the published engine crashes here)");
-  }
-  return entity;
 }
 
 void apply_mutation(World& world, const Mutation& mutation, Context& context) {

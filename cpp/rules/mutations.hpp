@@ -10,4 +10,8 @@ void apply_mutation(World& world, const Mutation& mutation, Context& context);
 // Applies all of them whatever fails (events, AOEs).
 void apply_all_mutations(World& world, Range mutations, Context& context);
 
+// Runs the target's on_use with a copy of the context, then the agent's on_after_use with this one: a mutation that
+// fails in on_after_use makes the whole use a failure although its effects stay.
+void use_target(World& world, Context& context);
+
 }  // namespace metta

@@ -240,7 +240,7 @@ def _actions(game: GameConfig, names: Names) -> list[Any]:
 
 
 def _move_handlers(game: GameConfig, handlers: HandlerCompiler) -> list[Any]:
-    """The configured chain, then relocation to an empty cell, then use of what stands there."""
+    """The configured chain. What every game has after it is cpp/rules/actions.cpp's."""
     by_name = {
         handler.name or f"move_handler_{i}": (handler, f"game.actions.move.handlers[{i}]")
         for i, handler in enumerate(game.actions.move.handlers)
@@ -256,14 +256,6 @@ def _move_handlers(game: GameConfig, handlers: HandlerCompiler) -> list[Any]:
             "accepts_empty": any(one.filter_type == "target_loc_empty" for one in handler.filters),
         }
         records.append(fill(_engine.MoveHandler(), path, fields))
-    for name, filter_kind, mutation_kind, accepts_empty in (
-        ("move", _engine.FilterKind.target_loc_empty, _engine.MutationKind.relocate, True),
-        ("use_target", _engine.FilterKind.target_is_usable, _engine.MutationKind.use_target, False),
-    ):
-        condition = fill(_engine.Filter(), name, {"kind": filter_kind})
-        effect = fill(_engine.Mutation(), name, {"kind": mutation_kind})
-        index = handlers.built_in([condition], [effect], name)
-        records.append(fill(_engine.MoveHandler(), name, {"handler": index, "accepts_empty": accepts_empty}))
     return records
 
 

@@ -50,11 +50,6 @@ class HandlerCompiler(RuleCompiler):
         filters = self.filters(config.filters, f"{path}.filters", move_only=True)
         return self._add_handler(path, filters=filters, mutations=self.mutations(config.mutations, f"{path}.mutations"))
 
-    def built_in(self, filters: Sequence[Any], mutations: Sequence[Any], name: str) -> int:
-        """Index of a handler that every game has."""
-        compiled = append(self.tables.filters, filters)
-        return self._add_handler(name, filters=compiled, mutations=append(self.tables.mutations, mutations))
-
     def handlers(self, configs: Mapping[str, Handler], path: str) -> list[int]:
         return [self.single(config, f"{path}.{text(name, path)}") for name, config in configs.items()]
 
