@@ -102,6 +102,7 @@ void construct_world(World& world, std::shared_ptr<const Game> game_ptr, const M
   world.visited_words = static_cast<std::uint32_t>((map.cells.size() + 63) / 64);
   world.visited.assign(std::size_t{game.num_agents} * world.visited_words, 0);
   world.visited_count.assign(game.num_agents, 0);
+  world.farthest.assign(game.num_agents, 0);
   world.territory.agent_owner.assign(std::size_t{game.num_agents} * game.territories.size(), kAbsent);
 }
 

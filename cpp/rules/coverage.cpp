@@ -9,7 +9,11 @@ namespace metta {
 namespace {
 
 void visit(World& world, std::uint32_t row) {
-  const std::size_t cell = world.cell(world.objects[world.agents[row].object].location);
+  const Agent& agent = world.agents[row];
+  const Location now = world.objects[agent.object].location;
+  const std::int32_t distance = std::abs(now.row - agent.spawn.row) + std::abs(now.col - agent.spawn.col);
+  world.farthest[row] = std::max(world.farthest[row], distance);
+  const std::size_t cell = world.cell(now);
   std::uint64_t& word = world.visited[std::size_t{row} * world.visited_words + cell / 64];
   const std::uint64_t bit = std::uint64_t{1} << (cell % 64);
   world.visited_count[row] += (word & bit) == 0;
@@ -17,10 +21,10 @@ void visit(World& world, std::uint32_t row) {
 }
 
 // In every step, moved or not: what a rule has written over them does not last.
-void write_coverage(World& world, std::uint32_t row) {
+void write_coverage(World& world) {
   const AgentStatIds& stats = world.game->agent_stats;
-  world.agent_stats.set(row, stats.unique_visited, static_cast<float>(world.visited_count[row]));
-  world.agent_stats.set(row, stats.max_distance, static_cast<float>(world.agents[row].farthest));
+  world.agent_stats.set_existing(stats.unique_visited, world.visited_count);
+  world.agent_stats.set_existing(stats.max_distance, world.farthest);
 }
 
 }  // namespace
@@ -33,11 +37,9 @@ void create_coverage(World& world, std::uint32_t row) {
 void restart_coverage(World& world) {
   std::fill(world.visited.begin(), world.visited.end(), 0);
   std::fill(world.visited_count.begin(), world.visited_count.end(), 0);
-  for (std::uint32_t row = 0; row < world.game->num_agents; ++row) {
-    world.agents[row].farthest = 0;
-    visit(world, row);
-    write_coverage(world, row);
-  }
+  std::fill(world.farthest.begin(), world.farthest.end(), 0);
+  for (std::uint32_t row = 0; row < world.game->num_agents; ++row) visit(world, row);
+  write_coverage(world);
 }
 
 void track_coverage(World& world) {
@@ -46,17 +48,14 @@ void track_coverage(World& world) {
     const std::uint32_t end = std::min(first + 64, agents);
     std::uint64_t moved = 0;
     for (std::uint32_t row = first; row < end; ++row) {
-      Agent& agent = world.agents[row];
-      const Location now = world.objects[agent.object].location;
-      moved |= std::uint64_t{now != agent.step_start} << (row - first);
-      const int distance = std::abs(now.row - agent.spawn.row) + std::abs(now.col - agent.spawn.col);
-      agent.farthest = std::max(agent.farthest, static_cast<std::uint32_t>(distance));
+      const Agent& agent = world.agents[row];
+      moved |= std::uint64_t{world.objects[agent.object].location != agent.step_start} << (row - first);
     }
     // Who has not moved has visited its cell before. From bits, because nobody can foresee who moves: a branch for each
     // agent would often be mispredicted.
     for (; moved != 0; moved &= moved - 1) visit(world, first + static_cast<std::uint32_t>(std::countr_zero(moved)));
-    for (std::uint32_t row = first; row < end; ++row) write_coverage(world, row);
   }
+  write_coverage(world);
 }
 
 }  // namespace metta

@@ -55,6 +55,7 @@ Prefetch::Prefetch(const World* world, std::uint32_t shares) {
   add_all(world->action_success);
   add_all(world->inventory_pool);
   add_all(world->visited_count);
+  add_all(world->farthest);
   add_stats(world->agent_stats, kEngineStats);
   add_stats(world->game_stats, kEngineGameStats);
   // Few agents see little of a map: then what is around each of them is asked for with its share.

@@ -27,6 +27,11 @@ class StatTable {
     touch(row, stat);
     values_[stat * room_ + row] += value;
   }
+  // A statistic that the first trackers all have, one value for each: a few instructions for all of them.
+  void set_existing(std::size_t stat, const std::vector<std::int32_t>& values) {
+    float* of_stat = &values_[stat * room_];
+    for (std::size_t row = 0; row < values.size(); ++row) of_stat[row] = static_cast<float>(values[row]);
+  }
 
   bool exists(std::size_t row, std::size_t stat) const {
     return (touched_[row * words_ + stat / 64] >> (stat % 64)) & 1U;

@@ -112,7 +112,7 @@ std::size_t World::bytes() const {
   std::size_t total = sizeof(World) + agent_stats.bytes() + game_stats.bytes();
   total += held(objects, tag_bits, inventory_pool, grid, occupied, vision_blockers, tag_lists, agents,
                 previous_rewards, reward_start, episode_rewards, action_success, visited, visited_count,
-                invalid_index_counts, query_stack, mark_stack, agent_order);
+                farthest, invalid_index_counts, query_stack, mark_stack, agent_order);
   for (const auto& list : tag_lists) total += held(list);
   total += tokens.bytes() + seen.bytes();
   total += held(aoe.fixed, aoe.covering, aoe.inside_fixed, aoe.mobile, aoe.inside_mobile, aoe.queued);

@@ -26,7 +26,6 @@ struct Agent {
   Location spawn;
   Location step_start;  // where it stood when the step began
   Location last_place;  // where it stood after its last handled action
-  std::uint32_t farthest = 0;  // cells from `spawn`, by rows and columns, at the end of any step
   std::uint32_t steps_without_motion = 0;
   std::int32_t executed_action = 0;  // the last action of this step that succeeded, 0 if none
   std::uint8_t last_animation = 0;   // 0 none, 1 bump
@@ -74,7 +73,8 @@ struct World {
   std::vector<float> episode_rewards;       // [agents]
   std::vector<std::uint8_t> action_success;  // [agents]
   std::vector<std::uint64_t> visited;       // [agents, visited_words]: cells an agent has stood on
-  std::vector<std::uint32_t> visited_count;  // [agents]
+  std::vector<std::int32_t> visited_count;  // [agents]
+  std::vector<std::int32_t> farthest;        // [agents]: most cells from the spawn, by rows and columns, after a step
   std::uint32_t visited_words = 0;
 
   StatTable agent_stats;  // rows as `agents`
