@@ -67,13 +67,6 @@ void fill_rank_groups(ObservationConfig& observation) {
   }
 }
 
-TokenPiece everywhere(std::uint8_t location) {
-  TokenPiece piece;
-  auto* bytes = reinterpret_cast<std::uint8_t*>(piece.words.data());
-  for (std::uint32_t token = 0; token < kTokensPerPiece; ++token) bytes[token * kTokenBytes] = location;
-  return piece;
-}
-
 }  // namespace
 
 bool blocks_line_of_sight(int blocker_row, int blocker_col, int row, int col) {
@@ -95,7 +88,7 @@ void fill_observation_tables(ObservationConfig& observation) {
   }
   fill_rank_groups(observation);
   tables.locations.clear();
-  for (const WindowCell& cell : observation.window) tables.locations.push_back(everywhere(cell.packed));
+  for (const WindowCell& cell : observation.window) tables.locations.push_back(token_locations(cell.packed));
   tables.shadows.clear();
   if (!observation.any_blocks_vision) return;
   for (int row = -row_radius; row <= row_radius; ++row) {

@@ -37,6 +37,15 @@ inline constexpr std::uint32_t kPieceBytes = sizeof(TokenPiece);
 inline constexpr std::uint32_t kFullPiece = kTokensPerPiece * kTokenBytes;  // bytes of tokens
 static_assert(kPieceBytes == kFullPiece + 1);
 
+// The location byte of every token of a piece, all else 0.
+constexpr TokenPiece token_locations(std::uint8_t location) {
+  TokenPiece piece;
+  for (std::uint32_t byte = 0; byte < kFullPiece; byte += kTokenBytes) {
+    piece.words[byte / 8] |= std::uint64_t{location} << (8 * (byte % 8));
+  }
+  return piece;
+}
+
 struct ObservationTables {
   // The window mask when the radius is clamped to the index; the last one is the whole window.
   std::vector<MaskRows> masks;

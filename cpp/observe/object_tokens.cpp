@@ -14,21 +14,24 @@ std::size_t pieces_for(std::uint32_t tokens) {
 // Writes (feature, value) pairs behind empty location bytes.
 class Assembler {
  public:
-  explicit Assembler(std::vector<TokenPiece>& pieces) : pieces_(pieces) {}
+  explicit Assembler(TokenPiece* pieces) : piece_(pieces - 1) {}
 
   void add(std::uint8_t feature, std::uint8_t value) {
-    TokenPiece& piece = pieces_[count_ / kTokensPerPiece];
-    const std::uint32_t place = count_ % kTokensPerPiece;
-    if (place == 0) piece = TokenPiece{};
-    std::uint8_t* token = reinterpret_cast<std::uint8_t*>(piece.words.data()) + place * kTokenBytes;
+    if (place_ == kTokensPerPiece) {
+      *++piece_ = TokenPiece{};
+      place_ = 0;
+    }
+    std::uint8_t* token = reinterpret_cast<std::uint8_t*>(piece_->words.data()) + place_ * kTokenBytes;
     token[1] = feature;
     token[2] = value;
+    ++place_;
     ++count_;
   }
   std::uint32_t count() const { return count_; }
 
  private:
-  std::vector<TokenPiece>& pieces_;
+  TokenPiece* piece_;
+  std::uint32_t place_ = kTokensPerPiece;  // in the piece
   std::uint32_t count_ = 0;
 };
 
@@ -50,7 +53,7 @@ void add_inventory(const Game& game, World& world, ObjectIndex index, Assembler&
 std::uint32_t assemble(const Game& game, World& world, ObjectIndex index) {
   const FeatureIds& features = game.observation.features;
   const Object& object = world.objects[index];
-  Assembler tokens(world.tokens.scratch);
+  Assembler tokens(world.tokens.scratch.data());
   const std::uint64_t* tags = world.tags_of(index);
   for (std::uint32_t word = 0; word < game.tag_words; ++word) {
     for (std::uint64_t left = tags[word]; left != 0; left &= left - 1) {
@@ -82,6 +85,21 @@ std::uint32_t append_run(TokenCache& cache, std::size_t pieces, RunHeader header
 std::size_t most_pieces_of_an_object(const Game& game) {
   const std::size_t amounts = game.num_resources() * game.observation.inventory_digits;
   return pieces_for(static_cast<std::uint32_t>(game.num_tags() + 1 + amounts + 2));
+}
+
+void refresh_agent_tokens(const Game& game, World& world) {
+  const TokenCache& cache = world.tokens;
+  for (std::uint32_t first = 0; first < game.num_agents; first += 64) {
+    const std::uint32_t some = std::min(64U, game.num_agents - first);
+    std::uint64_t stale = 0;
+    for (std::uint32_t i = 0; i < some; ++i) {
+      stale |= std::uint64_t{cache.stale(cache.objects[world.agents[first + i].object])} << i;
+    }
+    for (; stale != 0; stale &= stale - 1) {
+      const auto i = static_cast<std::uint32_t>(std::countr_zero(stale));
+      refresh_object_tokens(game, world, world.agents[first + i].object);
+    }
+  }
 }
 
 void refresh_object_tokens(const Game& game, World& world, ObjectIndex index) {

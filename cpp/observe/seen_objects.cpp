@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 
+#include "observe/collected_cells.hpp"
 #include "observe/emission_order.hpp"
 #include "observe/window_cut.hpp"
 
@@ -15,64 +16,11 @@ namespace {
 // Adds of whole numbers are exact below this, so that they may be summed before they are added to a float.
 constexpr float kExactFloats = 16777216.0F;
 
-// A window's rows, four in a word.
-constexpr int kRowsInWord = 4;
-using FourRows = std::array<std::uint64_t, kWindowRows / kRowsInWord>;
-
-// The cell of the grid that the lowest bit of `rows` stands for, four rows whose first bit stands for `first_cell`.
-std::size_t cell_of(std::uint64_t rows, int first_cell, int width) {
-  const int bit = std::countr_zero(rows);
-  return static_cast<std::size_t>(first_cell + bit / kWindowRows * width + bit % kWindowRows);
-}
-
 std::uint32_t count(const WindowRows& cells) {
   int cells_set = 0;
   for (const std::uint64_t rows : std::bit_cast<FourRows>(cells)) cells_set += std::popcount(rows);
   return static_cast<std::uint32_t>(cells_set);
 }
-
-bool any(const WindowRows& cells) {
-  std::uint64_t bits = 0;
-  for (const std::uint64_t rows : std::bit_cast<FourRows>(cells)) bits |= rows;
-  return bits != 0;
-}
-
-// Cells of the windows of several views, collected to be gone through in one loop: most views add none or one, and a loop
-// for each would end in a mispredicted branch.
-class CellsOfViews {
- public:
-  // `first_cell`: of the window, in the grid, which it may lie before.
-  void add(const WindowRows& cells, int first_cell, int width, std::uint32_t view) {
-    for (const std::uint64_t rows : std::bit_cast<FourRows>(cells)) {
-      some_[size_] = {rows, first_cell, view};
-      size_ += rows != 0;
-      first_cell += kRowsInWord * width;
-    }
-  }
-
-  // use(cell of the grid, view).
-  template <typename Use>
-  void for_each(int width, Use use) {
-    some_[size_].cells = 0;
-    const Some* some = some_.data();
-    for (std::uint64_t left = some->cells; left != 0;) {
-      use(cell_of(left, some->first_cell, width), some->view);
-      left &= left - 1;
-      const std::uint64_t done = left == 0;  // no branch: it would be the one that is mispredicted
-      some += done;
-      left |= some->cells & (0 - done);
-    }
-  }
-
- private:
-  struct Some {
-    std::uint64_t cells;  // in four rows
-    std::int32_t first_cell;
-    std::uint32_t view;
-  };
-  std::array<Some, kWindowRows / kRowsInWord * kMostViews + 1> some_;  // none is read before it is written
-  std::size_t size_ = 0;
-};
 
 std::uint32_t age_of_object(const World& world, Location at) {
   const SeenObjects& seen = world.seen;
@@ -117,23 +65,15 @@ void note_unseen(World& world) {
   SeenObjects& seen = world.seen;
   const auto steps = static_cast<std::uint16_t>(seen.step - seen.base);
   const int width = world.width;
-  const std::size_t rows = world.bit_layout.next_columns();
-  for (std::size_t first = 0; first < seen.now.size(); first += rows) {
-    int first_cell = world.bit_layout.first_cell(first / rows, width);
-    for (std::size_t row = first; row < first + rows; row += kWindowRows) {
-      const WindowRows cells = rows_from(&seen.before[row]) & ~rows_from(&seen.now[row]);
-      if (any(cells)) {
-        int first_of_four = first_cell;
-        for (const std::uint64_t four : std::bit_cast<FourRows>(cells)) {
-          for (std::uint64_t left = four; left != 0; left &= left - 1) {
-            seen.steps_from_base[cell_of(left, first_of_four, width)] = steps;
-          }
-          first_of_four += kRowsInWord * width;
-        }
-      }
-      first_cell += kWindowRows * width;
-    }
-  }
+  CollectedCells unseen;
+  const auto note = [&] {
+    unseen.take_each(width, [&](std::size_t cell, std::uint32_t) { seen.steps_from_base[cell] = steps; });
+  };
+  world.bit_layout.for_each_block([&](std::size_t word, int first_row, int first_col) {
+    unseen.add(rows_from(&seen.before[word]) & ~rows_from(&seen.now[word]), first_row * width + first_col, 0);
+    if (unseen.full()) note();
+  });
+  note();
 }
 
 // Brings `base` nearer to the present, so that two bytes go on to be enough.
@@ -160,16 +100,16 @@ void see_objects(const Game& game, World& world, std::uint32_t first, std::span<
   SeenObjects& seen = world.seen;
   const int width = world.width;
   std::array<FirstSeen, kMostViews> found;  // none is read before it is written
-  CellsOfViews unseen;
+  CollectedCells unseen;
   for (std::uint32_t i = 0; i < views.size(); ++i) {
-    const auto& [clamp, first_row, first_col, objects, shown] = views[i];
-    const WindowRows cells = objects & ~cut_out(layout, seen.now, first_row, first_col);
-    add(layout, seen.now, first_row, first_col, cells);
-    const WindowRows before = cells & cut_out(layout, seen.before, first_row, first_col);
+    const View& view = views[i];
+    const WindowRows cells = view.objects & ~cut_out(layout, seen.now, view.corner);
+    add(layout, seen.now, view.corner, cells);
+    const WindowRows before = cells & cut_out(layout, seen.before, view.corner);
     found[i] = {cells, count(before) * (world.step - seen.step)};
-    unseen.add(cells & ~before, first_row * width + first_col, width, i);
+    unseen.add(cells & ~before, view.first_cell, i);
   }
-  unseen.for_each(width, [&](std::size_t cell, std::uint32_t i) {
+  unseen.take_each(width, [&](std::size_t cell, std::uint32_t i) {
     found[i].ages += world.step - seen.last_seen(cell, world.grid);
   });
   for (std::uint32_t i = 0; i < views.size(); ++i) credit(game, world, first + i, found[i]);

@@ -53,8 +53,6 @@ void write_territory_borders(const Game& game, const World& world, ObjectIndex o
   const int row = at.row + cell.row;
   const int col = at.col + cell.col;
   const Location place{static_cast<std::uint16_t>(row), static_cast<std::uint16_t>(col)};
-  const BitPlace border = world.bit_layout.place(place);
-  if (!(world.territory.borders[border.word] & border.bit)) return;
   const std::size_t here = world.cell(place);
   const std::int32_t owner = observed_owner(world, here);
   const std::uint8_t owner_label = label(world, owner, observer);

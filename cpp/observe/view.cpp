@@ -12,13 +12,17 @@ void look_around(const Game& game, const World& world, std::uint32_t first, std:
     const Location at = world.objects[world.agents[row++].object].location;
     const int first_row = at.row - observation.row_radius;
     const int first_col = at.col - observation.col_radius;
+    const WindowCorner corner = world.bit_layout.corner(first_row, first_col);
     const WindowRows visible = visible_rows(game, world, at, clamp);
-    const WindowRows objects = visible & cut_out(world.bit_layout, world.occupied, first_row, first_col);
-    WindowRows shown = objects;
-    if (observation.territory) {
-      shown |= visible & cut_out(world.bit_layout, world.territory.borders, first_row, first_col);
-    }
-    view = {clamp, first_row, first_col, objects, in_emission_order(observation.tables, shown)};
+    const WindowRows objects = visible & cut_out(world.bit_layout, world.occupied, corner);
+    view.clamp = clamp;
+    view.corner = corner;
+    view.first_cell = first_row * world.width + first_col;
+    view.objects = objects;
+    view.object_ranks = in_emission_order(observation.tables, objects);
+    if (!observation.territory) continue;
+    const WindowRows borders = cut_out(world.bit_layout, world.territory.borders, corner);
+    view.border_ranks = in_emission_order(observation.tables, visible & borders);
   }
 }
 

@@ -15,11 +15,12 @@ namespace metta {
 inline constexpr std::uint32_t kMostViews = 32;
 
 struct View {
-  std::size_t clamp;   // index of the window's mask in ObservationTables::masks
-  int first_row;       // the window's upper left corner, which may lie off the map
-  int first_col;
-  WindowRows objects;  // cells in which an object is seen
-  RankBits shown;      // cells with tokens: objects and borders of territories
+  std::size_t clamp;      // index of the window's mask in ObservationTables::masks
+  WindowCorner corner;
+  std::int32_t first_cell;  // of the window, in the grid, which it may lie before
+  WindowRows objects;     // cells in which an object is seen
+  RankBits object_ranks;  // the same cells in the order of observations
+  RankBits border_ranks;  // cells in which borders of territories are seen; not written where a game has none
 };
 
 // Views of the agents from row `first` on, one for each of `views`, whose windows have the mask `clamp`. The borders of

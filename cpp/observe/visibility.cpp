@@ -12,8 +12,8 @@ namespace {
 // The shadows of all blockers in the window's box, whether or not the mask shows them.
 WindowBits hidden_cells(const ObservationConfig& observation, const World& world, Location at) {
   WindowBits hidden{};
-  const WindowRows blockers = cut_out(world.bit_layout, world.vision_blockers, at.row - observation.row_radius,
-                                                       at.col - observation.col_radius);
+  const WindowCorner corner = world.bit_layout.corner(at.row - observation.row_radius, at.col - observation.col_radius);
+  const WindowRows blockers = cut_out(world.bit_layout, world.vision_blockers, corner);
   const std::uint32_t box_row = (1U << observation.width) - 1;
   for (int row = 0; row < observation.height; ++row) {
     for (std::uint32_t left = blockers[row] & box_row; left != 0; left &= left - 1) {

@@ -1,5 +1,4 @@
-// The part of a bitmap over the map that an observer's window covers. `first_row` and `first_col` are those of the
-// window's upper left corner, which may lie off the map.
+// The part of a bitmap over the map that an observer's window covers.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +16,16 @@ inline WindowRows rows_from(const std::uint16_t* words) {
 }
 
 // The columns to the right are shifted twice: by all 16 bits at once is undefined.
-inline WindowRows cut_out(const MapBitLayout& layout, const MapBits& bits, int first_row, int first_col) {
-  const auto [word, bit] = layout.corner(first_row, first_col);
+inline WindowRows cut_out(const MapBitLayout& layout, const MapBits& bits, WindowCorner corner) {
+  const auto [word, bit] = corner;
   const std::uint16_t* words = &bits[word];
   const std::uint16_t rest = MapBitLayout::kWordBits - 1 - bit;
   return rows_from(words) >> bit | rows_from(words + layout.next_columns()) << 1 << rest;
 }
 
 // Sets the bits that are set in `rows`.
-inline void add(const MapBitLayout& layout, MapBits& bits, int first_row, int first_col, const WindowRows& rows) {
-  const auto [word, bit] = layout.corner(first_row, first_col);
+inline void add(const MapBitLayout& layout, MapBits& bits, WindowCorner corner, const WindowRows& rows) {
+  const auto [word, bit] = corner;
   const std::uint16_t rest = MapBitLayout::kWordBits - 1 - bit;
   const auto join = [](std::uint16_t* words, const WindowRows& more) {
     const WindowRows joined = rows_from(words) | more;

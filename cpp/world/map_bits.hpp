@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "game/observation_tables.hpp"
@@ -22,11 +21,20 @@ struct BitPlace {
   std::uint16_t all_others() const { return static_cast<std::uint16_t>(~bit); }
 };
 
-// How all bitmaps of one world are laid out: words of 16 columns, those of the same columns one below the other, so that a
-// window is two vectors, shifted. A margin all around the map lets no window hang over.
+// Where a window's upper left corner is: the word of its first row, those of further rows following, and the number of
+// its first column's bit in all of them. A window goes on in the next columns.
+struct WindowCorner {
+  std::size_t word;
+  std::uint16_t bit;
+};
+
+// How all bitmaps of one world are laid out: words of 16 columns, those of the same columns one below the other, so that
+// a window is two vectors, shifted. A margin all around the map lets no window hang over.
 class MapBitLayout {
  public:
   void begin(std::size_t height, std::size_t width) {
+    height_ = height;
+    width_ = width;
     rows_ = (kMargin + height + 2 * kWindowRows - 1) / kWindowRows * kWindowRows;
     num_words_ = rows_ * ((kMargin + width + kWindowRows) / kWordBits + 1);
   }
@@ -36,20 +44,24 @@ class MapBitLayout {
     const std::size_t col = at.col + kMargin;
     return {col / kWordBits * rows_ + at.row + kMargin, static_cast<std::uint16_t>(1U << (col % kWordBits))};
   }
-  // The number, in a grid of that width, of the cell whose bit is the first of a group of columns. It lies before the grid.
-  int first_cell(std::size_t group, int width) const {
-    return static_cast<int>(group) * kWordBits - kMargin - kMargin * width;
+  // use(first word, row and column of the map where its first bit is, which may lie off it) for kWindowRows words at a
+  // time, one below the other: all that have a bit of the map.
+  template <typename Use>
+  void for_each_block(Use use) const {
+    for (std::size_t col = 0; col < kMargin + width_; col += kWordBits) {
+      for (std::size_t row = 0; row < kMargin + height_; row += kWindowRows) {
+        use(col / kWordBits * rows_ + row, static_cast<int>(row) - kMargin, static_cast<int>(col) - kMargin);
+      }
+    }
   }
 
-  // The upper left corner of a window, which may lie off the map: the word of its first row, those of further rows
-  // following, and the number of its first column's bit in all of them. A window goes on in the next columns.
-  std::pair<std::size_t, std::uint16_t> corner(int first_row, int first_col) const {
+  // Of a window that may lie off the map.
+  WindowCorner corner(int first_row, int first_col) const {
     const auto col = static_cast<std::size_t>(first_col + kMargin);
     return {col / kWordBits * rows_ + static_cast<std::size_t>(first_row + kMargin),
             static_cast<std::uint16_t>(col % kWordBits)};
   }
-  // From a word to that of the next columns in the same row. A multiple of kWindowRows: whoever goes over a whole bitmap
-  // takes as many at once.
+  // From a word to that of the next columns in the same row.
   std::size_t next_columns() const { return rows_; }
 
   static constexpr int kWordBits = 16;
@@ -57,6 +69,8 @@ class MapBitLayout {
  private:
   static constexpr int kMargin = 8;  // a window reaches kMaxWindow / 2 cells beyond its observer
 
+  std::size_t height_ = 0;  // of the map
+  std::size_t width_ = 0;
   std::size_t rows_ = 0;  // words for one group of columns
   std::size_t num_words_ = 0;
 };

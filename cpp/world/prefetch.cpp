@@ -113,7 +113,7 @@ void Prefetch::ask_for_window(Location at) const {
       ask_for(&world.seen.steps_from_base[cells + static_cast<std::size_t>(col)]);
     }
   }
-  const auto word = world.bit_layout.corner(at.row - observation.row_radius, at.col - observation.col_radius).first;
+  const auto word = world.bit_layout.corner(at.row - observation.row_radius, at.col - observation.col_radius).word;
   const std::size_t right = word + world.bit_layout.next_columns();
   for (const std::size_t end : {word, word + kWindowRows - 1, right, right + kWindowRows - 1}) {
     ask_for(&world.occupied[end]);

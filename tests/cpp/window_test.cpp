@@ -84,7 +84,7 @@ void test_map_bits() {
     MapBits bits(layout.num_words(), 0);
     std::set<std::pair<int, int>> set;
     const auto check_cut = [&](int first_row, int first_col) {
-      const WindowRows rows = cut_out(layout, bits, first_row, first_col);
+      const WindowRows rows = cut_out(layout, bits, layout.corner(first_row, first_col));
       for (int row = 0; row < kMaxWindow; ++row) {
         for (int col = 0; col < kMaxWindow; ++col) {
           CHECK(((rows[row] >> col) & 1) == (set.count({first_row + row, first_col + col}) != 0),
@@ -96,12 +96,19 @@ void test_map_bits() {
     for (int i = draw(0, 200); i > 0; --i) {
       const Location at{static_cast<std::uint16_t>(draw(0, height - 1)), static_cast<std::uint16_t>(draw(0, width - 1))};
       const BitPlace place = layout.place(at);
-      const auto [group, row] = std::div(static_cast<long>(place.word), static_cast<long>(layout.next_columns()));
-      CHECK(layout.first_cell(static_cast<std::size_t>(group), width) + row * width + std::countr_zero(place.bit) ==
-            at.row * width + at.col);
       bits[place.word] |= place.bit;
       set.insert({at.row, at.col});
     }
+    std::set<std::pair<int, int>> in_blocks;
+    layout.for_each_block([&](std::size_t word, int first_row, int first_col) {
+      const WindowRows rows = rows_from(&bits[word]);
+      for (int row = 0; row < kWindowRows; ++row) {
+        for (std::uint32_t left = rows[row]; left != 0; left &= left - 1) {
+          CHECK(in_blocks.insert({first_row + row, first_col + std::countr_zero(left)}).second, "a bit in two blocks");
+        }
+      }
+    });
+    CHECK(in_blocks == set, "height " + std::to_string(height) + ", width " + std::to_string(width));
     for (int first_col = -7; first_col < width; ++first_col) check_cut(draw(-7, height - 1), first_col);
     const int first_row = draw(-7, height - 1);
     const int first_col = draw(-7, width - 1);
@@ -112,7 +119,7 @@ void test_map_bits() {
       more[row] |= static_cast<std::uint16_t>(1U << col);
       set.insert({first_row + row, first_col + col});
     }
-    add(layout, bits, first_row, first_col, more);
+    add(layout, bits, layout.corner(first_row, first_col), more);
     check_cut(first_row, first_col);
   }
 }
