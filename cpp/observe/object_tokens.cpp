@@ -91,13 +91,15 @@ void refresh_agent_tokens(const Game& game, World& world) {
   const TokenCache& cache = world.tokens;
   for (std::uint32_t first = 0; first < game.num_agents; first += 64) {
     const std::uint32_t some = std::min(64U, game.num_agents - first);
+    // By what the cell says, which the walk reads as well; objects' own entries lie in memory that nobody has asked for.
     std::uint64_t stale = 0;
     for (std::uint32_t i = 0; i < some; ++i) {
-      stale |= std::uint64_t{cache.stale(cache.objects[world.agents[first + i].object])} << i;
+      const Location at = world.objects[world.agents[first + i].object].location;
+      stale |= std::uint64_t{cache.stale(cache.cells[world.cell(at)])} << i;
     }
     for (; stale != 0; stale &= stale - 1) {
-      const auto i = static_cast<std::uint32_t>(std::countr_zero(stale));
-      refresh_object_tokens(game, world, world.agents[first + i].object);
+      const ObjectIndex agent = world.agents[first + static_cast<std::uint32_t>(std::countr_zero(stale))].object;
+      if (cache.stale(cache.objects[agent])) refresh_object_tokens(game, world, agent);
     }
   }
 }
