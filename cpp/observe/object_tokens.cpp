@@ -91,7 +91,7 @@ void refresh_agent_tokens(const Game& game, World& world) {
   const TokenCache& cache = world.tokens;
   for (std::uint32_t first = 0; first < game.num_agents; first += 64) {
     const std::uint32_t some = std::min(64U, game.num_agents - first);
-    // By what the cell says, which the walk reads as well; objects' own entries lie in memory that nobody has asked for.
+    // By what the cell says, which the walk reads, too: objects' own entries lie in memory that nobody has asked for.
     std::uint64_t stale = 0;
     for (std::uint32_t i = 0; i < some; ++i) {
       const Location at = world.objects[world.agents[first + i].object].location;

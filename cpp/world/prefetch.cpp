@@ -11,8 +11,8 @@ constexpr std::size_t kCacheLine = 64;
 // Of one array: what a huge map has beyond that is mostly far from any agent.
 constexpr std::size_t kMostBytes = 16 * 1024;
 
-// The part of an agent's row that most observations fill, with what is padded behind it. As many as were written the last time would be a loop whose
-// end is mispredicted.
+// The part of an agent's row that most observations fill, with what is padded behind it. As many as were written the
+// last time would be a loop whose end is mispredicted.
 constexpr std::size_t kRowLines = 6;
 
 void ask_for_range(const void* first, std::size_t bytes) {
