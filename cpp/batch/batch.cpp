@@ -53,8 +53,10 @@ void summarise(const World& world, EpisodeSummary& summary) {
 
 }  // namespace
 
-Batch::Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups)
+Batch::Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups,
+             std::shared_ptr<const RandomMaps> random_maps)
     : game_(std::move(game)),
+      random_maps_(std::move(random_maps)),
       slots_(worlds),
       threads_(std::min(threads, worlds)),  // more would have nothing to do
       groups_(groups),
@@ -110,12 +112,19 @@ void Batch::attach(const Buffers& buffers) {
   pages.ask();
 }
 
+// A world keeps nothing of the map that it began on, so a thread makes all its maps in the same memory.
+const Map& Batch::map_of(const Episode& episode) const {
+  if (const auto* map = std::get_if<std::shared_ptr<const Map>>(&episode.map)) return **map;
+  thread_local MapScratch scratch;
+  return make_map(*random_maps_, std::get<std::uint64_t>(episode.map), scratch);
+}
+
 void Batch::start(std::size_t index, const Episode& episode) {
   Slot& slot = slots_[index];
   slot.running = slot.over = false;  // stays still when the construction fails
   slot.ends_early = 0;
   try {
-    construct_world(slot.world, game_, *episode.map, episode.seed);
+    construct_world(slot.world, game_, map_of(episode), episode.seed);
   } catch (...) {
     slot.world.game.reset();  // half made: nobody may look at it
     throw;
@@ -127,7 +136,7 @@ void Batch::start(std::size_t index, const Episode& episode) {
   slot.running = true;
 }
 
-void Batch::begin_episode(std::size_t world, std::shared_ptr<const Map> map, std::uint32_t seed) {
+void Batch::begin_episode(std::size_t world, MapSource map, std::uint32_t seed) {
   Slot& slot = slots_[world];
   slot.flags_shown = false;
   slot.next.reset();
@@ -162,7 +171,7 @@ void Batch::look_at_memory(std::size_t group) {
   pages.ask();
 }
 
-void Batch::set_next_episode(std::size_t world, std::shared_ptr<const Map> map, std::uint32_t seed) {
+void Batch::set_next_episode(std::size_t world, MapSource map, std::uint32_t seed) {
   slots_[world].next = Episode{std::move(map), seed};
 }
 

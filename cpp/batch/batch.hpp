@@ -8,12 +8,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <sys/types.h>
 
 #include "batch/thread_pool.hpp"
 #include "episode/construct.hpp"
+#include "episode/random_maps.hpp"
 #include "world/world.hpp"
 
 namespace metta {
@@ -40,20 +42,25 @@ struct WorldFailure {
   std::string message;
 };
 
+// A map, or the seed of one that is made when its episode begins, on the thread that begins it.
+using MapSource = std::variant<std::shared_ptr<const Map>, std::uint64_t>;
+
 class Batch {
  public:
-  Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups);
+  // `random_maps` makes the maps of seeds; null where none will be given.
+  Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t threads, std::size_t groups,
+        std::shared_ptr<const RandomMaps> random_maps);
   ~Batch();
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
   // Rows of all worlds, one after the other. No world runs before its first begin_episode.
   void attach(const Buffers& buffers);
-  void begin_episode(std::size_t world, std::shared_ptr<const Map> map, std::uint32_t seed);
+  void begin_episode(std::size_t world, MapSource map, std::uint32_t seed);
 
   // Episode turnover: when the running episode ends, the same step begins the next one here. Its first observation
   // replaces the last one; the flags and rewards of the last step stay until the following step.
-  void set_next_episode(std::size_t world, std::shared_ptr<const Map> map, std::uint32_t seed);
+  void set_next_episode(std::size_t world, MapSource map, std::uint32_t seed);
   // The next step clears the flags in the rows: they tell of the episode before.
   void show_flags(std::size_t world) { slots_[world].flags_shown = true; }
   // Truncates the running episode at that step.
@@ -77,7 +84,7 @@ class Batch {
 
  private:
   struct Episode {
-    std::shared_ptr<const Map> map;
+    MapSource map;
     std::uint32_t seed = 0;
   };
   struct Slot {
@@ -98,6 +105,7 @@ class Batch {
 
   std::pair<std::size_t, std::size_t> worlds_of(std::optional<std::size_t> group) const;
   Buffers rows_of(std::size_t world) const;
+  const Map& map_of(const Episode& episode) const;
   void start(std::size_t world, const Episode& episode);
   void step_slot(std::size_t world, const World* next_world);
   void step_slots(std::size_t group, std::size_t first, std::size_t end);
@@ -111,6 +119,7 @@ class Batch {
   void leave_threads_to_parent();
 
   std::shared_ptr<const Game> game_;
+  std::shared_ptr<const RandomMaps> random_maps_;
   std::vector<Slot> slots_;
   std::size_t threads_;
   std::size_t groups_;

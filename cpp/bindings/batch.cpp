@@ -2,6 +2,8 @@
 #include "batch/batch.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <variant>
 
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -67,12 +69,18 @@ class Hold {
   std::size_t end_;
 };
 
+// What Python gives for a map: one that is compiled, or a seed for the batch's map maker.
+using GivenMap = std::variant<CompiledMap, std::uint64_t>;
+
 class PyBatch {
  public:
-  PyBatch(const CompiledGame& game, std::size_t worlds, std::size_t threads, std::size_t groups)
-      : game_(game.game), batch_(game.game, checked(worlds, "num_worlds"), checked(threads, "num_threads"),
-                                 checked(groups, "num_groups")) {
+  PyBatch(const CompiledGame& game, std::size_t worlds, std::size_t threads, std::size_t groups,
+          const std::optional<MapMaker>& map_maker)
+      : game_(game.game), makes_maps_(map_maker.has_value()),
+        batch_(game.game, checked(worlds, "num_worlds"), checked(threads, "num_threads"), checked(groups, "num_groups"),
+               map_maker ? map_maker->maps : nullptr) {
     if (worlds % groups != 0) throw py::value_error("num_worlds must be a multiple of num_groups");
+    if (map_maker && map_maker->game != game_) throw py::value_error("the map maker was made for another game");
   }
 
   void attach(const py::array& observations, const py::array& rewards, const py::array& terminals,
@@ -96,18 +104,18 @@ class PyBatch {
     batch_.attach(buffers);
   }
 
-  void begin_episode(std::size_t world, const CompiledMap& map, std::uint32_t seed) {
-    check_episode(world, map);
+  void begin_episode(std::size_t world, const GivenMap& map, std::uint32_t seed) {
+    const MapSource source = map_source(world, map);
     require_idle_world(world);
     const std::size_t group = group_of(world);
     const Hold hold(use_, group, group + 1);
     const py::gil_scoped_release release;
-    batch_.begin_episode(world, map.map, seed);
+    batch_.begin_episode(world, source, seed);
   }
-  void set_next_episode(std::size_t world, const CompiledMap& map, std::uint32_t seed) {
-    check_episode(world, map);
+  void set_next_episode(std::size_t world, const GivenMap& map, std::uint32_t seed) {
+    const MapSource source = map_source(world, map);
     require_idle_world(world);
-    batch_.set_next_episode(world, map.map, seed);
+    batch_.set_next_episode(world, source, seed);
   }
   void show_flags(std::size_t world) {
     check_world(world);
@@ -214,10 +222,16 @@ class PyBatch {
   void check_group(std::size_t group) const {
     if (group >= batch_.num_groups()) throw py::index_error("no group " + std::to_string(group));
   }
-  void check_episode(std::size_t world, const CompiledMap& map) const {
+  MapSource map_source(std::size_t world, const GivenMap& map) const {
     check_world(world);
     require_attached();
-    if (map.game != game_) throw py::value_error("the map was compiled for another game");
+    if (const auto* seed = std::get_if<std::uint64_t>(&map)) {
+      if (!makes_maps_) throw py::value_error("the batch has no map maker for map seeds");
+      return *seed;
+    }
+    const auto& compiled = std::get<CompiledMap>(map);
+    if (compiled.game != game_) throw py::value_error("the map was compiled for another game");
+    return compiled.map;
   }
   void require_attached() const {
     if (kept_.is_none()) throw py::value_error("attach buffers first");
@@ -246,6 +260,7 @@ class PyBatch {
   }
 
   std::shared_ptr<const Game> game_;
+  bool makes_maps_;
   // The caller's arrays. Before the batch: they have to outlive its threads, which write to them until it is gone.
   py::object kept_ = py::none();
   ActionStreams streams_;  // in those arrays; null where `act` cannot write to both
@@ -256,14 +271,10 @@ class PyBatch {
 }  // namespace
 
 void register_batch(py::module_& m) {
-  py::class_<CompiledMap>(m, "CompiledMap")
-      .def(py::init([](const CompiledGame& game, const py::array& cells) {
-             return CompiledMap{game.game, std::make_shared<const Map>(map_from_array(cells, *game.game))};
-           }),
-           py::arg("game"), py::arg("cells"), "cells: int16 [height, width] of cell kinds, -1 for empty.");
   py::class_<PyBatch>(m, "Batch")
-      .def(py::init<const CompiledGame&, std::size_t, std::size_t, std::size_t>(), py::arg("game"),
-           py::arg("num_worlds"), py::arg("num_threads") = 1, py::arg("num_groups") = 1)
+      .def(py::init<const CompiledGame&, std::size_t, std::size_t, std::size_t, const std::optional<MapMaker>&>(),
+           py::arg("game"), py::arg("num_worlds"), py::arg("num_threads") = 1, py::arg("num_groups") = 1,
+           py::arg("map_maker") = py::none(), "With a map maker, episodes may be given map seeds instead of maps.")
       .def("attach", &PyBatch::attach, py::arg("observations"), py::arg("rewards"), py::arg("terminals"),
            py::arg("truncations"), py::arg("actions"), py::arg("vibe_actions"),
            "Rows of all worlds, one after the other; vibe_actions may be None. Raises TypeError or ValueError for a\n"

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "episode/construct.hpp"
+#include "episode/random_maps.hpp"
 #include "game/game.hpp"
 
 namespace metta::bindings {
@@ -16,6 +17,12 @@ struct CompiledGame {
 struct CompiledMap {
   std::shared_ptr<const Game> game;  // whose cell kinds it holds
   std::shared_ptr<const Map> map;
+};
+
+// What makes a game's maps from seeds: checked, and shared by the batches that use it.
+struct MapMaker {
+  std::shared_ptr<const Game> game;  // whose cell kinds they hold
+  std::shared_ptr<const RandomMaps> maps;
 };
 
 }  // namespace metta::bindings

@@ -7,6 +7,7 @@ void register_actions(pybind11::module_& module);
 void register_programs(pybind11::module_& module);
 void register_game(pybind11::module_& module);
 void register_world(pybind11::module_& module);
+void register_maps(pybind11::module_& module);
 void register_batch(pybind11::module_& module);
 }  // namespace metta::bindings
 
@@ -32,5 +33,6 @@ PYBIND11_MODULE(_engine, module) {
   metta::bindings::register_programs(module);
   metta::bindings::register_game(module);
   metta::bindings::register_world(module);
+  metta::bindings::register_maps(module);
   metta::bindings::register_batch(module);
 }
