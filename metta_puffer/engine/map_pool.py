@@ -1,91 +1,9 @@
 """Maps of one game for the native engine: built once a seed."""
 
-import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
-
-
-class Maps(Protocol):
-    """Compiled maps by map seed."""
-
-    def request(self, seed: int) -> None:
-        """Says that the map of a seed will be taken later."""
-        ...
-
-    def any_ready(self) -> bool:
-        """Whether `is_ready` may be true of a requested seed."""
-        ...
-
-    def is_ready(self, seed: int) -> bool:
-        """Whether `take` returns at once."""
-        ...
-
-    def take(self, seed: int) -> Any:
-        """The map of a seed. Raises what building it raised."""
-        ...
-
-    def forget(self, seed: int) -> None:
-        """The map of a seed that was requested will not be taken."""
-        ...
-
-    def close(self) -> None: ...
-
-
-class QuickMaps:
-    """Maps that take no longer to build than to hand over to a thread: built on the calling one, `at_once` together.
-
-    A single map would take ten times as long, because a step of many worlds leaves nothing of its code and data in the
-    caches. A seed whose map is needed before so many are requested has it built when it is taken.
-
-    `size`: as in MapPool.
-    """
-
-    def __init__(self, build: Callable[[int], Any], size: int, at_once: int) -> None:
-        self._build = build
-        self._size = size
-        self._at_once = at_once
-        self._requested: list[int] = []
-        self._maps: dict[int, Any] = {}
-
-    def request(self, seed: int) -> None:
-        if self._size or seed in self._maps or seed in self._requested:
-            return
-        self._requested.append(seed)
-        if len(self._requested) < self._at_once:
-            return
-        for requested in self._requested:
-            with contextlib.suppress(Exception):  # told by `take`, which tries again
-                self._maps[requested] = self._build(requested)
-        self._requested.clear()
-
-    def any_ready(self) -> bool:
-        return bool(self._size or self._maps)
-
-    def is_ready(self, seed: int) -> bool:
-        return bool(self._size) or seed in self._maps
-
-    def take(self, seed: int) -> Any:
-        if not self._size:
-            built = self._maps.get(seed)
-            self.forget(seed)
-            return self._build(seed) if built is None else built
-        key = seed % self._size
-        if key not in self._maps:
-            self._maps[key] = self._build(key)
-        return self._maps[key]
-
-    def forget(self, seed: int) -> None:
-        if self._size:
-            return
-        self._maps.pop(seed, None)
-        if seed in self._requested:
-            self._requested.remove(seed)
-
-    def close(self) -> None:
-        self._maps.clear()
-        self._requested.clear()
+from typing import Any
 
 
 class MapPool:
@@ -114,9 +32,11 @@ class MapPool:
             self._maps[key] = self._builder.submit(self._build, key)
 
     def any_ready(self) -> bool:
+        """Whether `is_ready` may be true of a requested seed."""
         return bool(self._maps)
 
     def is_ready(self, seed: int) -> bool:
+        """Whether `take` returns at once."""
         self._forget_what_a_fork_left_behind()
         future = self._maps.get(self._key(seed))
         return future is not None and future.done()
@@ -129,6 +49,7 @@ class MapPool:
         return future.result()
 
     def forget(self, seed: int) -> None:
+        """The map of a seed that was requested will not be taken."""
         if not self._size:
             self._maps.pop(seed, None)
 

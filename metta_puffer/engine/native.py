@@ -17,12 +17,11 @@ from metta_puffer.engine.batch import (
 )
 from metta_puffer.engine.compile import NativeGame, compile_game
 from metta_puffer.engine.errors import WorldError, WorldFailure
-from metta_puffer.engine.map_pool import MapPool, Maps, QuickMaps
+from metta_puffer.engine.map_pool import MapPool
 from metta_puffer.engine.maps import Grid, build_grid
 from metta_puffer.engine.random_maps import random_map_maker
 
-# More together would take hardly less a map, and hold up the step that they are made before.
-MAPS_AT_ONCE = 16
+SEEDS_OF_MADE_MAPS = 2**64  # what the engine's map maker takes; whatever else numpy takes is left to the builder
 
 AGENT_FIELDS = (
     "group_id",
@@ -76,9 +75,9 @@ class NativeWorld:
 class NativeBatch:
     """Worlds of one game on `num_threads` threads (see `metta_puffer.engine.batch.WorldBatch`).
 
-    Ended episodes are replaced inside the step, on the thread of their world. Their maps are made ahead: where that is
-    quick (`random_map_maker`) some together between two steps, else in a MapPool. When one is not ready in time its
-    world begins after the step, in the same call.
+    Ended episodes are replaced inside the step, on the thread of their world. Where the engine knows how
+    (`random_map_maker`) it makes their maps there too. Others are built ahead in a MapPool; when one is not ready in
+    time its world begins after the step, in the same call.
     """
 
     def __init__(
@@ -93,16 +92,14 @@ class NativeBatch:
     ) -> None:
         self._config = config.model_copy(deep=True)
         self._game = compile_game(self._config)
-        self._random_map = random_map_maker(self._config, self._game)
-        self._maps: Maps = (
-            QuickMaps(self._build_map, map_pool, at_once=min(MAPS_AT_ONCE, worlds))
-            if self._random_map
-            else MapPool(self._build_map, map_pool)
-        )
+        map_maker = random_map_maker(self._config, self._game)
+        self._seeds_of_made_maps = SEEDS_OF_MADE_MAPS if map_maker else 0
+        self._map_pool = map_pool
+        self._maps = MapPool(self._build_map, map_pool)
         self._waiting: dict[int, tuple[int, int]] = {}  # world -> seeds of its next episode, not handed over yet
         self._ended: dict[int, EndedEpisode] = {}  # by world, looked at before anybody asked for them
         self._buffers = buffers
-        self._batch = _engine.Batch(self._game.compiled, worlds, num_threads, num_groups)
+        self._batch = _engine.Batch(self._game.compiled, worlds, num_threads, num_groups, map_maker)
         self._batch.attach(
             buffers.observations,
             buffers.rewards,
@@ -113,23 +110,37 @@ class NativeBatch:
         )
 
     def _build_map(self, seed: int) -> Any:
-        cells = self._random_map(seed) if self._random_map else self._game.compile_map(build_grid(self._config, seed))
+        cells = self._game.compile_map(build_grid(self._config, seed))
         return _engine.CompiledMap(self._game.compiled, cells)
 
+    def _made_map(self, map_seed: int) -> int | None:
+        """What the engine takes in place of a map that it makes itself, None for a map of the pool."""
+        seed = map_seed % self._map_pool if self._map_pool else map_seed
+        return seed if 0 <= seed < self._seeds_of_made_maps else None
+
     def begin_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
-        if world in self._waiting:
-            self._maps.forget(self._waiting.pop(world)[1])
+        self._forget_waiting(world)
         self._begin(world, engine_seed, map_seed)
 
+    def _forget_waiting(self, world: int) -> None:
+        if world in self._waiting:
+            self._maps.forget(self._waiting.pop(world)[1])
+
     def _begin(self, world: int, engine_seed: int, map_seed: int) -> None:
+        made = self._made_map(map_seed)
         try:
-            self._batch.begin_episode(world, self._maps.take(map_seed), engine_seed)
+            self._batch.begin_episode(world, self._maps.take(map_seed) if made is None else made, engine_seed)
         except RuntimeError as error:
             if not is_token_overflow(error):
                 raise
             raise first_observation_overflow(error, self._game.num_tokens) from error
 
     def set_next_episode(self, world: int, engine_seed: int, map_seed: int) -> None:
+        made = self._made_map(map_seed)
+        if made is not None:
+            self._batch.set_next_episode(world, made, engine_seed)
+            self._forget_waiting(world)
+            return
         self._maps.request(map_seed)
         self._waiting[world] = (engine_seed, map_seed)
 

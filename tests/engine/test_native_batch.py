@@ -55,7 +55,7 @@ def play(config: MettaGridConfig, num_threads: int, groups: int) -> list[npt.NDA
     """18 worlds over three episodes; everything they wrote, env step by env step."""
     worlds = 18  # fewer rows than 64 are stepped on the calling thread
     buffers = WorldBuffers.zeros(config, worlds)
-    batch = NativeBatch(config, worlds, buffers, num_threads, map_pool=2, num_groups=groups)
+    batch = NativeBatch(config, worlds, buffers, num_threads, num_groups=groups)
     episodes = [0] * worlds
     for world in range(worlds):
         batch.begin_episode(world, world, world)
