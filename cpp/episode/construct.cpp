@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "observe/encoder.hpp"
+#include "observe/object_tokens.hpp"
 #include "rules/aoe.hpp"
 #include "rules/coverage.hpp"
 #include "rules/lifecycle.hpp"
@@ -38,6 +39,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
   world.tag_bits.reserve((kFirstObject + objects) * game.tag_words);
   world.tag_bits.assign(std::size_t{kFirstObject} * game.tag_words, 0);
   world.tokens.begin(game.objects.size(), cells);
+  world.tokens.scratch.resize(most_pieces_of_an_object(game));
   world.tokens.objects.reserve(kFirstObject + objects);
   world.tokens.objects.assign(kFirstObject, TokenCache::kLookCloser);
   world.seen.begin(world.bit_layout.num_words(), cells);
@@ -66,6 +68,7 @@ void clear_world(World& world, const Map& map, std::uint32_t seed) {
 
 void place_object(World& world, const CellKind& kind, Location at) {
   const ObjectIndex object = world.add_object(kind.config, at, false);
+  share_object_tokens(*world.game, world, object);
   const ObjectConfig& config = world.game->objects[kind.config];
   if (config.kind == ObjectKind::agent) add_agent_row(world, object);
   fill_initial_inventory(world, object);
@@ -94,6 +97,7 @@ void construct_world(World& world, std::shared_ptr<const Game> game_ptr, const M
     throw WorldError("the map has " + std::to_string(world.agents.size()) + " agents, the game num_agents = " +
                      std::to_string(game.num_agents));
   }
+  world.seen.know_all_unseen();
   compute_materialized_queries(world);
   prepare_rewards(world);
   world.agent_order.resize(game.num_agents);

@@ -191,7 +191,6 @@ void forget_written_observations(World& world) {
   const Game& game = *world.game;
   TokenCache& cache = world.tokens;
   cache.written_bytes.assign(game.num_agents, game.observation.num_tokens * kTokenBytes);
-  cache.scratch.resize(most_pieces_of_an_object(game));
   cache.offsets.clear();
   for (const WindowCell& cell : game.observation.window) cache.offsets.push_back(cell.row * world.width + cell.col);
 }

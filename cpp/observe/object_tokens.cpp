@@ -87,6 +87,16 @@ std::size_t most_pieces_of_an_object(const Game& game) {
   return pieces_for(static_cast<std::uint32_t>(game.num_tags() + 1 + amounts + 2));
 }
 
+void share_object_tokens(const Game& game, World& world, ObjectIndex index) {
+  const Object& object = world.objects[index];
+  if (object.kind == ObjectKind::agent) return;
+  TokenCache& cache = world.tokens;
+  if (cache.shared[object.config] == TokenCache::kLookCloser) refresh_object_tokens(game, world, index);
+  const std::uint32_t run = cache.shared[object.config];
+  cache.objects[index] = run;
+  cache.cells[world.cell(object.location)] = TokenCache::near(run);
+}
+
 void refresh_agent_tokens(const Game& game, World& world) {
   const TokenCache& cache = world.tokens;
   for (std::uint32_t first = 0; first < game.num_agents; first += 64) {

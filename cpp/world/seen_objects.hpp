@@ -35,6 +35,9 @@ struct SeenObjects {
     base = 0xFFFFFFFF;  // one step before the first
     set_aside.clear();
   }
+  // When a map has been filled: nothing was seen since step 0, the one after `base`. Said by the cells, so that what comes
+  // into view for the first time need not be looked up among the objects.
+  void know_all_unseen() { steps_from_base.assign(steps_from_base.size(), 1); }
   // For what stands in a cell of the grid and was not seen `before`. Mostly it need not know which object that is.
   std::uint32_t last_seen(std::size_t cell, const std::vector<ObjectIndex>& grid) const {
     return steps_from_base[cell] == kSetAside ? set_aside[grid[cell]] : base + steps_from_base[cell];
