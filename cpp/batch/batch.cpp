@@ -60,6 +60,8 @@ Batch::Batch(std::shared_ptr<const Game> game, std::size_t worlds, std::size_t t
       slots_(worlds),
       threads_(std::min(threads, worlds)),  // more would have nothing to do
       groups_(groups),
+      ended_(worlds),
+      failed_(worlds),
       in_flight_(groups),
       reach_(groups, Reach::unknown) {
   for (std::size_t world = 0; world < worlds; ++world) prepare(world);
@@ -140,9 +142,8 @@ void Batch::begin_episode(std::size_t world, MapSource map, std::uint32_t seed) 
   Slot& slot = slots_[world];
   slot.flags_shown = false;
   slot.next.reset();
-  if (slot.ended) --untaken_;
-  if (slot.failure) --untaken_;
-  slot.ended = false;
+  ended_.unmark(world);
+  failed_.unmark(world);
   slot.failure.reset();
   start(world, {std::move(map), seed});
 }
@@ -191,8 +192,7 @@ void Batch::run_one_step(std::size_t index, const World* next_world) {
   }
   if (slot.over || (!rows.terminals[0] && !rows.truncations[0])) return;
   slot.over = true;
-  if (!slot.ended) ++untaken_;
-  slot.ended = true;
+  ended_.mark(index);
   summarise(slot.world, slot.summary);
   slot.summary.token_overflow = overflow;
   slot.summary.early_end_set = slot.ends_early != 0;
@@ -228,7 +228,7 @@ void Batch::step_slot(std::size_t index, const World* next_world) {
   try {
     run_one_step(index, next_world);
   } catch (const std::exception& error) {
-    if (!slot.failure) ++untaken_;
+    failed_.mark(index);
     slot.failure =
         WorldFailure{static_cast<std::uint32_t>(index), slot.world.step, slot.world.acting_agent, error.what()};
     slot.running = false;
@@ -270,7 +270,8 @@ void Batch::leave_threads_to_parent() {
       // How far the step had come stands in memory that another process was writing.
       slots_[world].failure = WorldFailure{static_cast<std::uint32_t>(world), std::nullopt, kNoAgent,
                                            "was stepping when this process was forked from the one that stepped it"};
-      ++untaken_;
+      failed_.mark(world);
+      ended_.unmark(world);
     }
   }
 }
@@ -325,30 +326,27 @@ std::pair<std::size_t, std::size_t> Batch::worlds_of(std::optional<std::size_t> 
   return {first_world(*group), first_world(*group + 1)};
 }
 
-std::vector<EpisodeSummary> Batch::take_ended(std::optional<std::size_t> group) {
-  std::vector<EpisodeSummary> taken;
-  if (untaken_ == 0) return taken;
+std::vector<const EpisodeSummary*> Batch::take_ended(std::optional<std::size_t> group) {
+  std::vector<const EpisodeSummary*> taken;
+  if (ended_.count() == 0) return taken;
   const auto [first, end] = worlds_of(group);
   for (std::size_t world = first; world < end; ++world) {
-    Slot& slot = slots_[world];
-    if (!slot.ended) continue;
-    taken.push_back(slot.summary);
-    slot.ended = false;
-    --untaken_;
+    if (!ended_.marked(world)) continue;
+    taken.push_back(&slots_[world].summary);
+    ended_.unmark(world);
   }
   return taken;
 }
 
 std::vector<WorldFailure> Batch::take_failures(std::optional<std::size_t> group) {
   std::vector<WorldFailure> taken;
-  if (untaken_ == 0) return taken;
+  if (failed_.count() == 0) return taken;
   const auto [first, end] = worlds_of(group);
   for (std::size_t world = first; world < end; ++world) {
-    std::optional<WorldFailure>& failure = slots_[world].failure;
-    if (!failure) continue;
-    taken.push_back(std::move(*failure));
-    failure.reset();
-    --untaken_;
+    if (!failed_.marked(world)) continue;
+    taken.push_back(std::move(*slots_[world].failure));
+    slots_[world].failure.reset();
+    failed_.unmark(world);
   }
   return taken;
 }

@@ -71,10 +71,11 @@ class Batch {
   // Helps until the group has stepped. In a process forked meanwhile its worlds have failed instead.
   void wait(std::size_t group);
 
-  // Episodes that ended, and worlds that failed, since the last call; in world order, of one group or of all.
-  std::vector<EpisodeSummary> take_ended(std::optional<std::size_t> group = std::nullopt);
+  // Episodes that ended, and worlds that failed, since the last call; in world order, of one group or of all. Summaries
+  // stand until their worlds step again.
+  std::vector<const EpisodeSummary*> take_ended(std::optional<std::size_t> group = std::nullopt);
   std::vector<WorldFailure> take_failures(std::optional<std::size_t> group = std::nullopt);
-  bool any_untaken() const { return untaken_ > 0; }
+  bool any_untaken() const { return ended_.count() + failed_.count() > 0; }
 
   std::size_t num_worlds() const { return slots_.size(); }
   std::size_t num_groups() const { return groups_; }
@@ -94,10 +95,29 @@ class Batch {
     bool flags_shown = false;  // rewards and flags of an ended episode stand in the rows until the next step
     std::uint32_t ends_early = 0;
     std::optional<Episode> next;
-    bool ended = false;        // `summary` is of an episode that nobody has taken yet
-    EpisodeSummary summary;
+    EpisodeSummary summary;           // of the last episode that ended
     std::vector<float> last_rewards;  // [agents]: scratch of turn_over
     std::optional<WorldFailure> failure;
+  };
+  // Worlds that have something to tell. Beside their slots, which lie too far apart to look into all of them.
+  class Marks {
+   public:
+    explicit Marks(std::size_t worlds) : marks_(worlds) {}
+    std::size_t count() const { return count_; }
+    bool marked(std::size_t world) const { return marks_[world] != 0; }
+    // By different threads for different worlds.
+    void mark(std::size_t world) {
+      count_ += marks_[world] == 0 ? 1 : 0;
+      marks_[world] = 1;
+    }
+    void unmark(std::size_t world) {
+      count_ -= marks_[world];
+      marks_[world] = 0;
+    }
+
+   private:
+    std::vector<std::uint8_t> marks_;
+    std::atomic<std::size_t> count_{0};
   };
 
   // Where a step finds its worlds.
@@ -124,8 +144,8 @@ class Batch {
   std::size_t threads_;
   std::size_t groups_;
   Buffers buffers_;
-  // Summaries and failures that nobody has taken: spares a look at every world.
-  std::atomic<std::size_t> untaken_{0};
+  Marks ended_;   // whose summaries nobody has taken
+  Marks failed_;  // likewise failures
   std::vector<std::unique_ptr<Job>> jobs_;  // by group
   std::vector<std::uint8_t> in_flight_;     // by group: step_async was called, wait not yet
   std::vector<Reach> reach_;                // by group

@@ -19,28 +19,9 @@ namespace metta::bindings {
 
 namespace {
 
-py::dict summary_dict(const EpisodeSummary& summary, const Game& game) {
-  py::dict agent_sums;
-  for (std::size_t stat = 0; stat < game.agent_stat_names.size(); ++stat) {
-    if (summary.agent_stat_seen[stat]) agent_sums[py::str(game.agent_stat_names[stat])] = summary.agent_stat_sums[stat];
-  }
-  for (const auto& [index, sum] : summary.invalid_index_sums) {
-    agent_sums[py::str("action.invalid_index." + std::to_string(index))] = sum;
-  }
-  py::dict game_stats;
-  for (std::size_t stat = 0; stat < game.game_stat_names.size(); ++stat) {
-    if (summary.game_stat_seen[stat]) game_stats[py::str(game.game_stat_names[stat])] = summary.game_stats[stat];
-  }
-  py::dict result;
-  result["world"] = summary.world;
-  result["env_steps"] = summary.env_steps;
-  result["token_overflow"] = summary.token_overflow;
-  result["early_end_set"] = summary.early_end_set;
-  const auto agents = static_cast<py::ssize_t>(summary.rewards.size());
-  result["episode_rewards"] = py::array_t<float>(agents, summary.rewards.data());
-  result["agent_stat_sums"] = agent_sums;
-  result["game_stats"] = game_stats;
-  return result;
+// Names of statistics as Python's own strings, which remember their hashes.
+std::vector<py::str> python_strings(const std::vector<std::string>& names) {
+  return {names.begin(), names.end()};
 }
 
 // What a group's worlds are being used for. Read and written under the GIL only.
@@ -77,6 +58,8 @@ class PyBatch {
   PyBatch(const CompiledGame& game, std::size_t worlds, std::size_t threads, std::size_t groups,
           const std::optional<MapMaker>& map_maker)
       : game_(game.game), makes_maps_(map_maker.has_value()),
+        agent_stat_names_(python_strings(game_->agent_stat_names)),
+        game_stat_names_(python_strings(game_->game_stat_names)),
         batch_(game.game, checked(worlds, "num_worlds"), checked(threads, "num_threads"), checked(groups, "num_groups"),
                map_maker ? map_maker->maps : nullptr) {
     if (worlds % groups != 0) throw py::value_error("num_worlds must be a multiple of num_groups");
@@ -164,7 +147,7 @@ class PyBatch {
   py::list take_ended(const std::optional<std::size_t>& group) {
     require_idle(group);
     py::list ended;
-    for (const EpisodeSummary& summary : batch_.take_ended(group)) ended.append(summary_dict(summary, *game_));
+    for (const EpisodeSummary* summary : batch_.take_ended(group)) ended.append(summary_tuple(*summary));
     return ended;
   }
 
@@ -259,8 +242,28 @@ class PyBatch {
     return failures;
   }
 
+  py::tuple summary_tuple(const EpisodeSummary& summary) const {
+    py::dict agent_sums;
+    for (std::size_t stat = 0; stat < agent_stat_names_.size(); ++stat) {
+      if (summary.agent_stat_seen[stat]) agent_sums[agent_stat_names_[stat]] = summary.agent_stat_sums[stat];
+    }
+    for (const auto& [index, sum] : summary.invalid_index_sums) {
+      agent_sums[py::str("action.invalid_index." + std::to_string(index))] = sum;
+    }
+    py::dict game_stats;
+    for (std::size_t stat = 0; stat < game_stat_names_.size(); ++stat) {
+      if (summary.game_stat_seen[stat]) game_stats[game_stat_names_[stat]] = summary.game_stats[stat];
+    }
+    const auto agents = static_cast<py::ssize_t>(summary.rewards.size());
+    return py::make_tuple(summary.world, summary.env_steps, summary.early_end_set,
+                          py::array_t<float>(agents, summary.rewards.data()), agent_sums, game_stats,
+                          summary.token_overflow);
+  }
+
   std::shared_ptr<const Game> game_;
   bool makes_maps_;
+  std::vector<py::str> agent_stat_names_;
+  std::vector<py::str> game_stat_names_;
   // The caller's arrays. Before the batch: they have to outlive its threads, which write to them until it is gone.
   py::object kept_ = py::none();
   ActionStreams streams_;  // in those arrays; null where `act` cannot write to both
@@ -298,7 +301,8 @@ void register_batch(py::module_& m) {
       .def("require_idle", &PyBatch::require_idle, py::arg("group") = py::none(),
            "Raises ValueError while the group, or any, is stepping.")
       .def("take_ended", &PyBatch::take_ended, py::arg("group") = py::none(),
-           "Summaries of the episodes that ended since the last call, of one group or of all.")
+           "Of each episode that ended since the last call, of one group or of all: the fields of EndedEpisode\n"
+           "(engine/batch.py) in their order, and whether an agent saw more tokens than its observation holds.")
       .def("has_ended", [](const PyBatch& self) { return self.has_ended(); },
            "Whether take_ended may find anything in any group.")
       .def("episode_stats",

@@ -231,18 +231,12 @@ class NativeBatch:
         self._batch.show_flags(world)
 
     @staticmethod
-    def _ended_episode(summary: dict[str, Any]) -> EndedEpisode:
-        game_stats = summary["game_stats"]
-        if summary["token_overflow"]:
-            game_stats[TOKEN_OVERFLOW_STAT] = 1.0
-        return EndedEpisode(
-            world=summary["world"],
-            env_steps=summary["env_steps"],
-            early_end_set=summary["early_end_set"],
-            rewards=summary["episode_rewards"],
-            agent_stat_sums=summary["agent_stat_sums"],
-            game_stats=game_stats,
-        )
+    def _ended_episode(summary: tuple[Any, ...]) -> EndedEpisode:
+        *fields, token_overflow = summary
+        episode = EndedEpisode(*fields)
+        if token_overflow:
+            episode.game_stats[TOKEN_OVERFLOW_STAT] = 1.0
+        return episode
 
     def episode_rewards(self, world: int) -> npt.NDArray[np.float32]:
         rewards: npt.NDArray[np.float32] = self._batch.episode_rewards(world)

@@ -183,7 +183,7 @@ def test_a_made_map_that_the_game_cannot_begin_on_stops_its_world_only(config: M
     assert batch.step() == []
     ((world, _, agent, message),) = batch.step()
     assert (world, agent) == (1, None) and "1 agents" in message
-    assert [ended["world"] for ended in batch.take_ended()] == [0, 1, 2]
+    assert [ended[0] for ended in batch.take_ended()] == [0, 1, 2]
     with pytest.raises(RuntimeError, match="1 agents"):
         batch.begin_episode(1, 7, 1)
     batch.begin_episode(1, good, 1)
