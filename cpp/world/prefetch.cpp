@@ -89,15 +89,6 @@ void Prefetch::add(const void* data, std::size_t bytes) {
   for (const char* line = first - before; num_lines_ < end; line += kCacheLine) lines_[num_lines_++] = line;
 }
 
-std::size_t Prefetch::cell_ahead(std::uint32_t row) const {
-  const std::vector<Action>& actions = world_->game->actions;
-  const auto index = static_cast<std::uint32_t>(world_->buffers.actions[row]);
-  const Action& action = actions[std::min<std::size_t>(index, actions.size() - 1)];
-  const Direction way = action.kind == ActionKind::move ? kOrientations[action.orientation] : Direction{};
-  const auto step = static_cast<std::size_t>(way.row * world_->width + way.col);
-  return std::min(world_->cell(world_->agents[row].last_place) + step, world_->grid.size() - 1);
-}
-
 // What observations read of the map around an agent: the two ends of each row, and the words of its bits.
 void Prefetch::ask_for_window(Location at) const {
   const World& world = *world_;
@@ -122,20 +113,23 @@ void Prefetch::ask_for_window(Location at) const {
   }
 }
 
-// The grid is read where agents stand and where they go, the map's other arrays wherever somebody looks.
+// The grid is read where agents stand and where they go, which is in one of three lines whatever their actions say; the
+// map's other arrays wherever somebody looks.
 void Prefetch::next_share() {
   if (world_ == nullptr) return;
   const World& world = *world_;
   const Game& game = *world.game;
   if (row_ < game.num_agents) {
     const Agent& agent = world.agents[row_];
-    const std::size_t ahead = cell_ahead(row_);
+    const std::size_t here = world.cell(agent.last_place);
     ask_for(&world.objects[agent.object]);
-    ask_for(&world.visited[row_ * world.visited_words + ahead / 64]);
-    ask_for(&world.grid[world.cell(agent.last_place)]);
-    ask_for(&world.grid[ahead]);
-    if (!world.aoe.covering.empty()) ask_for(&world.aoe.covering[ahead * world.aoe.fixed_words]);
-    if (!world.territory.owners.empty()) ask_for(&world.territory.owners[ahead]);
+    ask_for(&world.visited[row_ * world.visited_words + here / 64]);
+    for (const std::size_t cell : {here - std::min<std::size_t>(here, world.width), here,
+                                   std::min(here + world.width, world.grid.size() - 1)}) {
+      ask_for(&world.grid[cell]);
+      if (!world.aoe.covering.empty()) ask_for(&world.aoe.covering[cell * world.aoe.fixed_words]);
+      if (!world.territory.owners.empty()) ask_for(&world.territory.owners[cell]);
+    }
     if (!whole_map_) ask_for_window(agent.last_place);
     const std::uint8_t* observation =
         world.buffers.observations + std::size_t{row_} * game.observation.num_tokens * kTokenBytes;

@@ -38,7 +38,6 @@ class Prefetch {
   static constexpr std::size_t kMostLines = 1024;
 
   void add(const void* data, std::size_t bytes);
-  std::size_t cell_ahead(std::uint32_t row) const;  // where the agent's action leads
   void ask_for_window(Location at) const;
 
   const World* world_ = nullptr;
