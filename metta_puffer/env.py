@@ -289,7 +289,7 @@ class MettaPufferEnv(PufferEnv):
             if not ended.early_end_set:
                 info.append(episode_info(ended, self._expected_stats))
             if self._same_step:  # the batch has begun the next episode already
-                self._seeds.next(ended.world)
+                self._seeds.advance(ended.world)
                 self._batch.set_next_episode(ended.world, *self._seeds.upcoming(ended.world))
                 if self._supervisor:
                     self._supervisor.begin(ended.world)

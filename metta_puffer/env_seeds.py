@@ -17,15 +17,21 @@ class SeedRule(Protocol):
         ...
 
     def upcoming(self, world: int) -> tuple[int, int]:
-        """(engine seed: uint32, map seed: non-negative) that `next` will return."""
+        """(engine seed: uint32, map seed: non-negative) of the episode that `world` begins next."""
+        ...
+
+    def advance(self, world: int) -> None:
+        """`world` has begun its upcoming episode."""
         ...
 
     def next(self, world: int) -> tuple[int, int]:
         """The seeds of the episode that `world` begins now."""
-        ...
+        seeds = self.upcoming(world)
+        self.advance(world)
+        return seeds
 
 
-class DerivedSeeds:
+class DerivedSeeds(SeedRule):
     """Every episode its own pair of seeds, hashed from (env seed, reset seed, world, episode).
 
     The seed the environment was made with stays part of it after `reset(seed)`, because PufferLib's Serial inside
@@ -50,13 +56,11 @@ class DerivedSeeds:
         engine_seed, high, low = (int(word) for word in sequence.generate_state(3))
         return engine_seed, high << 32 | low
 
-    def next(self, world: int) -> tuple[int, int]:
-        seeds = self.upcoming(world)
+    def advance(self, world: int) -> None:
         self._episodes[world] += 1
-        return seeds
 
 
-class FixedSeeds:
+class FixedSeeds(SeedRule):
     """Upstream's rule (spec 8.3): one engine seed for all episodes, the map seed counted up by one an episode.
 
     World w has engine seed `seed + w`. Maps count from `map_seed`, the seed of the config's map builder; upstream's
@@ -78,7 +82,5 @@ class FixedSeeds:
     def upcoming(self, world: int) -> tuple[int, int]:
         return (self._seed + world) % 2**32, self._map_seeds[world] + 1
 
-    def next(self, world: int) -> tuple[int, int]:
-        seeds = self.upcoming(world)
+    def advance(self, world: int) -> None:
         self._map_seeds[world] += 1
-        return seeds
