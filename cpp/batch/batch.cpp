@@ -192,10 +192,10 @@ void Batch::run_one_step(std::size_t index, const World* next_world) {
   }
   if (slot.over || (!rows.terminals[0] && !rows.truncations[0])) return;
   slot.over = true;
-  ended_.mark(index);
   summarise(slot.world, slot.summary);
   slot.summary.token_overflow = overflow;
   slot.summary.early_end_set = slot.ends_early != 0;
+  ended_.mark(index);
   if (overflow) slot.running = false;
   if (slot.next) turn_over(index);
 }
@@ -228,9 +228,9 @@ void Batch::step_slot(std::size_t index, const World* next_world) {
   try {
     run_one_step(index, next_world);
   } catch (const std::exception& error) {
-    failed_.mark(index);
     slot.failure =
         WorldFailure{static_cast<std::uint32_t>(index), slot.world.step, slot.world.acting_agent, error.what()};
+    failed_.mark(index);
     slot.running = false;
   }
 }

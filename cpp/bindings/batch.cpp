@@ -147,7 +147,11 @@ class PyBatch {
   py::list take_ended(const std::optional<std::size_t>& group) {
     require_idle(group);
     py::list ended;
-    for (const EpisodeSummary* summary : batch_.take_ended(group)) ended.append(summary_tuple(*summary));
+    const std::vector<const EpisodeSummary*> summaries = batch_.take_ended(group);
+    if (summaries.empty()) return ended;
+    // To make Python's objects may run its garbage collector, and with it another thread: no world may step meanwhile.
+    const Hold hold(use_, group.value_or(0), group ? *group + 1 : use_.size());
+    for (const EpisodeSummary* summary : summaries) ended.append(summary_tuple(*summary));
     return ended;
   }
 
